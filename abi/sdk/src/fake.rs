@@ -1,0 +1,1 @@
+//! A host in the test's own process: tries a driver through its real table of C functions, by `cargo test` alone.

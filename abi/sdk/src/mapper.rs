@@ -1,0 +1,153 @@
+//! The mapper's side.
+
+use std::ffi::c_void;
+
+use nxvfs_abi::block::AttachArgsIn;
+use nxvfs_abi::mapper::*;
+use nxvfs_abi::types::CtxIn;
+use nxvfs_abi::{Ctx, Errno, Grow, grow};
+
+use crate::guard::{self, run, unit};
+use crate::{Attach, Result, host};
+
+/// A file of the VFS, as a mapper sees it.
+pub struct VfsFile(u64);
+
+impl VfsFile {
+    /// Reads up to `buf.len()` bytes; 0 at the end.
+    pub fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
+        let read = host::services().and_then(|s| s.file_read).ok_or(Errno::ENOSYS)?;
+        // SAFETY: `buf` is valid for its length during the call.
+        Ok(Errno::check(unsafe { read(self.0, offset, buf.as_mut_ptr(), buf.len()) })?.min(buf.len() as u64) as usize)
+    }
+
+    /// Writes up to `buf.len()` bytes; never makes the file longer.
+    pub fn write_at(&self, offset: u64, buf: &[u8]) -> Result<usize> {
+        let write = host::services().and_then(|s| s.file_write).ok_or(Errno::ENOSYS)?;
+        // SAFETY: `buf` is valid for its length during the call.
+        Ok(Errno::check(unsafe { write(self.0, offset, buf.as_ptr(), buf.len()) })?.min(buf.len() as u64) as usize)
+    }
+}
+
+/// What a mapper decided; lengths in bytes, multiples of the page.
+pub enum Plan {
+    /// Fill everything now.
+    Eager {
+        /// So many bytes at a time.
+        chunk_bytes: u64,
+    },
+    /// Fill when touched.
+    Lazy {
+        /// So many bytes at a time.
+        chunk_bytes: u64,
+    },
+    /// Fill when touched, and ahead.
+    Prefetch {
+        /// So many bytes at a time.
+        chunk_bytes: u64,
+        /// So many bytes ahead.
+        ahead_bytes: u64,
+    },
+}
+
+/// The policy of mapping a file through RAM. See [`nxvfs_abi::mapper::MapperOps`].
+pub trait Mapper: Sized + Send + Sync + 'static {
+    /// Makes an instance.
+    fn attach(ctx: &Ctx, attach: &Attach<'_>) -> Result<Self>;
+    /// Decides how to map.
+    fn plan(&self, ctx: &Ctx, request: &MapRequest) -> Result<Plan>;
+    /// Brings bytes of the file into `buf`, zeroes beyond its end; answers how many are the file's.
+    fn fill(&self, ctx: &Ctx, file: &VfsFile, offset: u64, buf: &mut [u8]) -> Result<usize>;
+    /// Brings bytes back into the file.
+    fn drain(&self, ctx: &Ctx, file: &VfsFile, offset: u64, buf: &[u8]) -> Result<usize>;
+}
+
+/// The table of a mapper type.
+pub const fn table<T: Mapper>() -> MapperOps {
+    MapperOps {
+        size: size_of::<MapperOps>() as u32,
+        flags: 0,
+        attach: Some(attach::<T>),
+        detach: Some(detach::<T>),
+        plan: Some(plan::<T>),
+        fill: Some(fill::<T>),
+        drain: Some(drain::<T>),
+    }
+}
+
+// The functions below are called by the host only, which keeps the contract of each slot: `mapper` is what `attach`
+// stored and is not detached, buffers are valid for the call. "By the contract" leans on that.
+
+unsafe extern "C" fn attach<T: Mapper>(
+    _module: *mut c_void,
+    ctx: CtxIn,
+    args: AttachArgsIn,
+    out: *mut *mut c_void,
+) -> i32 {
+    unit(|| {
+        // SAFETY: by the contract.
+        let (ctx, args) = unsafe { (guard::ctx(ctx)?, Attach::new(args)?) };
+        let value = T::attach(&ctx, &args)?;
+        // SAFETY: by the contract.
+        unsafe { guard::store(out, value) }
+    })
+}
+
+unsafe extern "C" fn detach<T: Mapper>(mapper: *mut c_void, _ctx: CtxIn) -> i32 {
+    unit(|| {
+        // SAFETY: by the contract: this is the last call, so the value is ours again.
+        drop(unsafe { Box::from_raw(mapper.cast::<T>()) });
+        Ok(())
+    })
+}
+
+unsafe extern "C" fn plan<T: Mapper>(
+    mapper: *mut c_void,
+    ctx: CtxIn,
+    request: MapRequestIn,
+    out: MapPlanOut,
+) -> i32 {
+    unit(|| {
+        // SAFETY: by the contract.
+        let (ctx, value, request) =
+            unsafe { (guard::ctx(ctx)?, &*mapper.cast::<T>(), guard::sent(request.0)?) };
+        let (kind, chunk_bytes, ahead_bytes) = match value.plan(&ctx, &request)? {
+            Plan::Eager { chunk_bytes } => (PLAN_EAGER, chunk_bytes, 0),
+            Plan::Lazy { chunk_bytes } => (PLAN_LAZY, chunk_bytes, 0),
+            Plan::Prefetch { chunk_bytes, ahead_bytes } => (PLAN_PREFETCH, chunk_bytes, ahead_bytes),
+        };
+        // SAFETY: by the contract.
+        unsafe { grow::fill(out.0, &MapPlan { kind, chunk_bytes, ahead_bytes, ..Grow::empty() }) };
+        Ok(())
+    })
+}
+
+unsafe extern "C" fn fill<T: Mapper>(
+    mapper: *mut c_void,
+    ctx: CtxIn,
+    file: u64,
+    offset: u64,
+    buf: *mut u8,
+    len: usize,
+) -> i64 {
+    // SAFETY: by the contract.
+    run(|| unsafe {
+        let value = &*mapper.cast::<T>();
+        Ok(value.fill(&guard::ctx(ctx)?, &VfsFile(file), offset, guard::buffer_mut(buf, len)?)? as i64)
+    })
+}
+
+unsafe extern "C" fn drain<T: Mapper>(
+    mapper: *mut c_void,
+    ctx: CtxIn,
+    file: u64,
+    offset: u64,
+    buf: *const u8,
+    len: usize,
+) -> i64 {
+    // SAFETY: by the contract.
+    run(|| unsafe {
+        let value = &*mapper.cast::<T>();
+        Ok(value.drain(&guard::ctx(ctx)?, &VfsFile(file), offset, guard::buffer(buf, len)?)? as i64)
+    })
+}

@@ -1,0 +1,2 @@
+//! Romfs.
+#![forbid(unsafe_code)]
