@@ -107,7 +107,12 @@ pub struct BlockOps {
     /// Required. Makes a device and stores a pointer of the driver's in `*dev`. Answers 0. After a failure nothing
     /// is held. `[any thread] [once] [blocks] [services]`
     pub attach: Option<
-        unsafe extern "C" fn(module: *mut c_void, ctx: CtxIn, args: AttachArgsIn, dev: *mut *mut c_void) -> i32,
+        unsafe extern "C" fn(
+            module: *mut c_void,
+            ctx: CtxIn,
+            args: AttachArgsIn,
+            dev: *mut *mut c_void,
+        ) -> i32,
     >,
     /// Required. Ends a device that nobody uses: everything written is on the medium, memory is freed. A failure
     /// is reported, and the device is gone nevertheless. `[any thread] [once] [blocks]`

@@ -39,7 +39,12 @@ pub struct CharacterOps {
     pub flags: u32,
     /// Required. Makes a device, as [`crate::block::BlockOps::attach`]. `[any thread] [once] [blocks] [services]`
     pub attach: Option<
-        unsafe extern "C" fn(module: *mut c_void, ctx: CtxIn, args: AttachArgsIn, dev: *mut *mut c_void) -> i32,
+        unsafe extern "C" fn(
+            module: *mut c_void,
+            ctx: CtxIn,
+            args: AttachArgsIn,
+            dev: *mut *mut c_void,
+        ) -> i32,
     >,
     /// Required. Ends a device that nobody uses; forgets all waiters. `[any thread] [once] [blocks]`
     pub detach: Option<unsafe extern "C" fn(dev: *mut c_void, ctx: CtxIn) -> i32>,

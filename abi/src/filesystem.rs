@@ -448,8 +448,7 @@ pub struct FileSystemOps {
     /// `[any thread] [brief]`
     pub forget: Option<unsafe extern "C" fn(fs: *mut c_void, node: u64, count: u64)>,
     /// Fills attributes. Absent: those of the last answer stand. `[any thread] [blocks] [services]`
-    pub getattr:
-        Option<unsafe extern "C" fn(fs: *mut c_void, ctx: CtxIn, node: u64, attr: AttrOut) -> i32>,
+    pub getattr: Option<unsafe extern "C" fn(fs: *mut c_void, ctx: CtxIn, node: u64, attr: AttrOut) -> i32>,
     /// Changes attributes, all or none, and fills the new ones. Absent: EROFS.
     /// `[any thread] [blocks] [services]`
     pub setattr: Option<
@@ -457,9 +456,8 @@ pub struct FileSystemOps {
     >,
     /// Copies a link's target into `buf` and answers its length, which may be more than `len` (then the copy is
     /// cut). Absent: EINVAL. `[any thread] [blocks] [services]`
-    pub readlink: Option<
-        unsafe extern "C" fn(fs: *mut c_void, ctx: CtxIn, node: u64, buf: *mut u8, len: usize) -> i64,
-    >,
+    pub readlink:
+        Option<unsafe extern "C" fn(fs: *mut c_void, ctx: CtxIn, node: u64, buf: *mut u8, len: usize) -> i64>,
     /// Makes a symbolic link. Absent: EROFS. `[any thread] [blocks] [services]`
     pub symlink: Option<
         unsafe extern "C" fn(
@@ -657,12 +655,10 @@ pub struct FileSystemOps {
     >,
     /// Copies all names, each ended by a NUL, and answers the length; with `len` 0 only the length. Absent: none.
     /// `[any thread] [blocks] [services]`
-    pub listxattr: Option<
-        unsafe extern "C" fn(fs: *mut c_void, ctx: CtxIn, node: u64, buf: *mut u8, len: usize) -> i64,
-    >,
+    pub listxattr:
+        Option<unsafe extern "C" fn(fs: *mut c_void, ctx: CtxIn, node: u64, buf: *mut u8, len: usize) -> i64>,
     /// Takes an attribute away. Absent: ENOTSUP. Errors: ENODATA. `[any thread] [blocks] [services]`
-    pub removexattr:
-        Option<unsafe extern "C" fn(fs: *mut c_void, ctx: CtxIn, node: u64, name: Str) -> i32>,
+    pub removexattr: Option<unsafe extern "C" fn(fs: *mut c_void, ctx: CtxIn, node: u64, name: Str) -> i32>,
 
     // --- the rest --------------------------------------------------------------------------------------------
     /// Any command for an open file or directory (`handle` 0). Argument as in [`crate::block::BlockOps::ioctl`].

@@ -91,13 +91,11 @@ pub struct Services {
     pub device_geometry: Option<unsafe extern "C" fn(device: u64, out: GeometryOut) -> i32>,
     /// Reads `len` bytes at any `offset` of a block device, through the host's cache if it has one. Answers `len`,
     /// or an error; EINVAL outside the medium. `flags`: [`crate::block::IO_META`]. `[blocks]`
-    pub device_read: Option<
-        unsafe extern "C" fn(device: u64, offset: u64, buf: *mut u8, len: usize, flags: u32) -> i64,
-    >,
+    pub device_read:
+        Option<unsafe extern "C" fn(device: u64, offset: u64, buf: *mut u8, len: usize, flags: u32) -> i64>,
     /// Writes, likewise. `flags` also [`crate::block::WRITE_FUA`]. Errors also EROFS. `[blocks]`
-    pub device_write: Option<
-        unsafe extern "C" fn(device: u64, offset: u64, buf: *const u8, len: usize, flags: u32) -> i64,
-    >,
+    pub device_write:
+        Option<unsafe extern "C" fn(device: u64, offset: u64, buf: *const u8, len: usize, flags: u32) -> i64>,
     /// All writes so far are on the medium when this returns. `[blocks]`
     pub device_flush: Option<unsafe extern "C" fn(device: u64) -> i32>,
     /// No later write reaches the medium before all earlier ones. `[blocks]`

@@ -1,1 +1,16 @@
-//! stub
+//! # nxvfs: a VFS host in user space
+//!
+//! Loads file systems and drivers as plugins at run time, mounts volumes into one tree, and maps files in place on
+//! their medium where plugin and device agree that it can be done.
+
+pub mod base;
+pub mod bridge;
+pub mod device;
+pub mod file;
+pub mod mapping;
+pub mod plugin;
+pub mod task;
+pub mod tree;
+
+pub use base::{Errno, Error, Result};
+pub use task::{Host, HostOptions, MountOptions, Task};

@@ -232,7 +232,9 @@ unsafe extern "C" fn geometry<T: BlockDriver>(dev: *mut c_void, _ctx: CtxIn, out
 
 /// Bytes of a transfer, or EINVAL if they do not fit.
 fn transfer_bytes<T: BlockDriver>(value: &T, sector_count: u32) -> Result<usize> {
-    (sector_count as usize).checked_mul(value.geometry().sector_size_bytes as usize).ok_or(Errno::EINVAL.into())
+    (sector_count as usize)
+        .checked_mul(value.geometry().sector_size_bytes as usize)
+        .ok_or(Errno::EINVAL.into())
 }
 
 unsafe extern "C" fn read<T: BlockDriver>(
@@ -309,7 +311,5 @@ unsafe extern "C" fn ioctl<T: BlockDriver>(
     arg_size: usize,
 ) -> i64 {
     // SAFETY: by the contract.
-    run(|| unsafe {
-        device::<T>(dev).ioctl(&guard::ctx(ctx)?, command, &mut IoctlArg::new(arg, arg_size))
-    })
+    run(|| unsafe { device::<T>(dev).ioctl(&guard::ctx(ctx)?, command, &mut IoctlArg::new(arg, arg_size)) })
 }

@@ -111,7 +111,12 @@ unsafe extern "C" fn detach<T: CharacterDriver>(dev: *mut c_void, ctx: CtxIn) ->
     })
 }
 
-unsafe extern "C" fn open<T: CharacterDriver>(dev: *mut c_void, ctx: CtxIn, flags: u32, out: *mut u64) -> i32 {
+unsafe extern "C" fn open<T: CharacterDriver>(
+    dev: *mut c_void,
+    ctx: CtxIn,
+    flags: u32,
+    out: *mut u64,
+) -> i32 {
     unit(|| {
         // SAFETY: by the contract.
         let handle = unsafe { device::<T>(dev).open(&guard::ctx(ctx)?, flags)? };

@@ -151,7 +151,14 @@ pub const fn to_array<const N: usize>(text: &str) -> [u8; N] {
 
 /// One driver's entry.
 pub const fn driver(kind: u32, flags: u32, name: &'static str, ops: *const c_void) -> Driver {
-    Driver { size: size_of::<Driver>() as u32, kind, flags, reserved: 0, name: Str::new(name.as_bytes()), ops }
+    Driver {
+        size: size_of::<Driver>() as u32,
+        kind,
+        flags,
+        reserved: 0,
+        name: Str::new(name.as_bytes()),
+        ops,
+    }
 }
 
 /// A plugin's descriptor.

@@ -117,9 +117,12 @@ impl Display for Fail {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Some(text) = &self.text else { return self.errno.fmt(f) };
         f.write_str(&text.what)?;
-        for (before, part) in
-            [(": ", &text.place), (": found ", &text.found), (", expected ", &text.expected), ("; ", &text.remedy)]
-        {
+        for (before, part) in [
+            (": ", &text.place),
+            (": found ", &text.found),
+            (", expected ", &text.expected),
+            ("; ", &text.remedy),
+        ] {
             if !part.is_empty() {
                 write!(f, "{before}{part}")?;
             }

@@ -213,6 +213,11 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     fn sync(&self, ctx: &Ctx) -> Result<()> {
         absent()
     }
+    /// How long the host may remember that a name is not there, in nanoseconds; `u64::MAX` until it makes the name
+    /// itself. 0 if names can appear without the host.
+    fn absent_valid_ns(&self) -> u64 {
+        u64::MAX
+    }
     /// Takes `count` away from a node's count.
     fn forget(&self, node: u64, count: u64) {}
     /// Attributes of a node.
@@ -546,7 +551,14 @@ thunk!(statfs(out: StatFsOut) -> i32, unit, |ctx, fs| {
     Ok(())
 });
 thunk!(lookup(dir: u64, name: Str, entry: EntryOut, attr: AttrOut) -> i32, unit, |ctx, fs| {
-    fs.lookup(&ctx, dir, guard::bytes(name)?)?.fill(entry, attr);
+    match fs.lookup(&ctx, dir, guard::bytes(name)?) {
+        Ok(found) => found.fill(entry, attr),
+        Err(fail) if fail.errno() == Errno::ENOENT => {
+            // Node 0: the host may remember that there is no such name.
+            grow::fill(entry.0, &Entry { valid_ns: fs.absent_valid_ns(), ..Grow::empty() });
+        }
+        Err(fail) => return Err(fail),
+    }
     Ok(())
 });
 

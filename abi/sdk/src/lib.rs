@@ -19,8 +19,8 @@
 mod block;
 mod character;
 mod export;
-pub mod fake;
 mod fail;
+pub mod fake;
 mod filesystem;
 mod guard;
 mod host;

@@ -47,7 +47,15 @@ fn send(level: u32, message: &str, file: &str, line: u32) {
     if let Some(log) = host::services().and_then(|s| s.log) {
         let name = NAME.get().copied().unwrap_or("");
         // SAFETY: the strings live until the call returns; the host copies them.
-        unsafe { log(level, Str::new(name.as_bytes()), Str::new(message.as_bytes()), Str::new(file.as_bytes()), line) };
+        unsafe {
+            log(
+                level,
+                Str::new(name.as_bytes()),
+                Str::new(message.as_bytes()),
+                Str::new(file.as_bytes()),
+                line,
+            )
+        };
     }
 }
 

@@ -18,14 +18,16 @@ impl VfsFile {
     pub fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
         let read = host::services().and_then(|s| s.file_read).ok_or(Errno::ENOSYS)?;
         // SAFETY: `buf` is valid for its length during the call.
-        Ok(Errno::check(unsafe { read(self.0, offset, buf.as_mut_ptr(), buf.len()) })?.min(buf.len() as u64) as usize)
+        Ok(Errno::check(unsafe { read(self.0, offset, buf.as_mut_ptr(), buf.len()) })?.min(buf.len() as u64)
+            as usize)
     }
 
     /// Writes up to `buf.len()` bytes; never makes the file longer.
     pub fn write_at(&self, offset: u64, buf: &[u8]) -> Result<usize> {
         let write = host::services().and_then(|s| s.file_write).ok_or(Errno::ENOSYS)?;
         // SAFETY: `buf` is valid for its length during the call.
-        Ok(Errno::check(unsafe { write(self.0, offset, buf.as_ptr(), buf.len()) })?.min(buf.len() as u64) as usize)
+        Ok(Errno::check(unsafe { write(self.0, offset, buf.as_ptr(), buf.len()) })?.min(buf.len() as u64)
+            as usize)
     }
 }
 

@@ -61,7 +61,9 @@ impl MemoryObject {
 
     fn map(fd: OwnedFd, len: usize, writable: bool) -> Result<Self> {
         if len == 0 || len > isize::MAX as usize {
-            return Err(Fail::new(Errno::EINVAL, "length of a memory object").found(len).expected("1 or more"));
+            return Err(Fail::new(Errno::EINVAL, "length of a memory object")
+                .found(len)
+                .expected("1 or more"));
         }
         let prot = if writable { ProtFlags::READ | ProtFlags::WRITE } else { ProtFlags::READ };
         // SAFETY: a fresh mapping at an address of the kernel's choice; nothing else knows it.
@@ -101,7 +103,9 @@ impl MemoryObject {
     fn at(&self, offset: u64, len: usize) -> Result<*mut u8> {
         match usize::try_from(offset) {
             // SAFETY: `start <= self.len`, so the address lies inside the mapping or one past its end.
-            Ok(start) if start <= self.len && len <= self.len - start => Ok(unsafe { self.base().add(start) }),
+            Ok(start) if start <= self.len && len <= self.len - start => {
+                Ok(unsafe { self.base().add(start) })
+            }
             _ => Err(Errno::EINVAL.into()),
         }
     }

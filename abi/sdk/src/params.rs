@@ -5,7 +5,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nxvfs_abi::grow;
-use nxvfs_abi::types::{PARAM_BOOL, PARAM_INT, PARAM_PATH, PARAM_SIZE, PARAM_STR, PARAM_UINT, Param, ParamIn};
+use nxvfs_abi::types::{
+    PARAM_BOOL, PARAM_INT, PARAM_PATH, PARAM_SIZE, PARAM_STR, PARAM_UINT, Param, ParamIn,
+};
 
 use crate::guard;
 
@@ -30,7 +32,8 @@ impl<'a> Params<'a> {
                 let param = unsafe { grow::read(first.0.byte_add(index * stride as usize)) };
                 let Some(param) = param else { continue };
                 // SAFETY: as above; the strings live as long as the array.
-                if let (Ok(name), Ok(text)) = unsafe { (guard::bytes(param.name), guard::bytes(param.text)) } {
+                if let (Ok(name), Ok(text)) = unsafe { (guard::bytes(param.name), guard::bytes(param.text)) }
+                {
                     all.push((name, text, param));
                 }
             }

@@ -1,0 +1,10 @@
+//! Floor 0: what every floor stands on. Knows nothing of plugins or files.
+
+pub mod error;
+mod holders;
+pub mod log;
+pub mod sync;
+
+pub use error::{Detail, Error, Result, Teach};
+pub use holders::{Hold, Holder, Holders};
+pub use nxvfs_abi::Errno;

@@ -1,0 +1,33 @@
+//! Floor 1: the only calls through a plugin's function pointers.
+//!
+//! Everything that comes back is data from outside: checked here, once, so that the floors above meet only values
+//! that can be true. What a plugin says wrongly is EIO, counted and logged. A plugin that panicked is not called
+//! again for that instance.
+
+#![allow(unsafe_code, reason = "calls C functions of plugins and offers C functions to them")]
+
+mod block;
+mod frame;
+mod instance;
+mod module;
+mod params;
+mod services;
+mod tokens;
+mod volume;
+
+pub use block::{Block, CheckedGrant};
+pub use instance::{BridgeError, Instance};
+pub use module::{DescriptorError, Driver, Module, Ops};
+pub use params::WireParam;
+pub use tokens::{DeviceService, MountService, Target, Token};
+pub use volume::{
+    DirItem, FindingItem, FoundNode, Lookup, MountRequest, OpenedNode, ProbeFound, Volume, VolumeInfo, check,
+    format, mount, probe,
+};
+
+use nxvfs_abi::{Ctx, Grow};
+
+/// The context of a call that the host makes for itself.
+pub fn host_ctx() -> Ctx {
+    Ctx::empty()
+}

@@ -1,0 +1,60 @@
+//! A block device as the services offer it to one mount.
+
+use nxvfs_abi::block::{GEOMETRY_WRITABLE, Geometry};
+
+use super::block::{BlockDevice, DeviceError};
+use crate::base::Result;
+use crate::base::sync::Arc;
+use crate::bridge::{CheckedGrant, DeviceService};
+
+/// What one mount may do with its device.
+pub struct MountView {
+    /// The device. The mount's claim keeps it attached.
+    pub device: Arc<BlockDevice>,
+    /// Whether the mount may write.
+    pub writable: bool,
+    /// Whether the file system may use the medium as memory.
+    pub xip: bool,
+}
+
+impl DeviceService for MountView {
+    fn geometry(&self) -> Geometry {
+        let mut geometry = *self.device.geometry();
+        if !self.writable {
+            geometry.flags &= !GEOMETRY_WRITABLE;
+        }
+        geometry
+    }
+
+    fn read(&self, offset: u64, buf: &mut [u8], flags: u32) -> Result<()> {
+        self.device.read_at(offset, buf, flags)
+    }
+
+    fn write(&self, offset: u64, buf: &[u8], flags: u32) -> Result<()> {
+        if !self.writable {
+            return Err(DeviceError::ReadOnly { node: self.device.node().to_string() }.into());
+        }
+        self.device.write_at(offset, buf, flags)
+    }
+
+    fn flush(&self) -> Result<()> {
+        self.device.flush()
+    }
+
+    fn barrier(&self) -> Result<()> {
+        self.device.barrier()
+    }
+
+    fn discard(&self, offset: u64, len: u64) -> Result<()> {
+        if !self.writable {
+            return Err(DeviceError::ReadOnly { node: self.device.node().to_string() }.into());
+        }
+        self.device.discard(offset, len)
+    }
+
+    fn xip(&self) -> Option<CheckedGrant> {
+        let mut grant = self.device.grant().filter(|_| self.xip)?.clone();
+        grant.writable &= self.writable;
+        Some(grant)
+    }
+}

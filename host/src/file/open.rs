@@ -1,0 +1,443 @@
+//! An open file: what a descriptor stands for. Descriptors that were duplicated share one.
+
+use nxvfs_abi::filesystem::{SEEK_DATA, SEEK_HOLE, SET_SIZE, SetAttr};
+use nxvfs_abi::types::{mode, open};
+use nxvfs_abi::{Ctx, Grow};
+
+use crate::base::error::teach;
+use crate::base::sync::{Arc, Mutex, OnceLock, lock};
+use crate::base::{Errno, Hold, Holder, Result};
+use crate::device::BlockDevice;
+use crate::mapping::Borrow;
+use crate::tree::{Caller, Dentry, EXECUTE, Follow, Inode, PseudoKind, READ, Stat, Tree, VolumeNode, WRITE};
+
+teach! {
+    /// Why an open or a transfer is refused.
+    pub enum FileError {
+        /// The mode bits do not allow it.
+        Denied { path: String, uid: u32 } => EACCES, what: "permission denied", place: "{path}",
+            found: "user {uid} without the right";
+        /// The volume cannot be changed.
+        ReadOnly { path: String } => EROFS, what: "read-only file system", place: "{path}",
+            remedy: "open it for reading only";
+        /// A node that a volume holds, but this host does not open.
+        Special { path: String, kind: String } => ENXIO, what: "not a file that can be opened", place: "{path}",
+            found: "a {kind} inside a volume";
+        /// A directory where a file must be.
+        Directory { path: String } => EISDIR, what: "is a directory", place: "{path}";
+    }
+}
+
+/// Open flags, with the values of [`nxvfs_abi::types::open`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Flags(pub u32);
+
+impl Flags {
+    /// Whether it may be read.
+    pub fn readable(self) -> bool {
+        matches!(self.0 & open::O_ACCMODE, open::O_RDONLY | open::O_RDWR) && !self.has(open::O_PATH)
+    }
+
+    /// Whether it may be written.
+    pub fn writable(self) -> bool {
+        matches!(self.0 & open::O_ACCMODE, open::O_WRONLY | open::O_RDWR) && !self.has(open::O_PATH)
+    }
+
+    /// Whether a flag is set.
+    pub fn has(self, flag: u32) -> bool {
+        self.0 & flag == flag
+    }
+}
+
+/// From where `lseek` counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Whence {
+    /// From the start.
+    Set,
+    /// From the position.
+    Current,
+    /// From the end.
+    End,
+    /// To the first data at or after the offset.
+    Data,
+    /// To the first hole at or after the offset.
+    Hole,
+}
+
+/// Who opens, and from where.
+pub struct Opener<'a> {
+    /// The tree.
+    pub tree: &'a Tree,
+    /// The credentials.
+    pub caller: &'a Caller,
+    /// Where relative paths begin.
+    pub base: &'a Arc<Dentry>,
+}
+
+enum Content {
+    Regular {
+        node: Arc<VolumeNode>,
+        handle: u64,
+    },
+    Directory,
+    Block {
+        device: Arc<BlockDevice>,
+        _hold: Hold,
+    },
+    /// Opened with `O_PATH`: only names the file.
+    Path,
+}
+
+/// An open file.
+pub struct OpenFile {
+    dentry: Arc<Dentry>,
+    flags: Flags,
+    position: Mutex<u64>,
+    content: Content,
+    /// The address in place that was handed out, pinned until the file is closed.
+    borrow: OnceLock<Borrow>,
+    /// Last: keeps the volume mounted until everything above has been given back.
+    hold: Option<Hold>,
+}
+
+impl OpenFile {
+    /// Opens a path (POSIX `open`).
+    ///
+    /// Errors: EINVAL, ENOENT, ENOTDIR, EISDIR, ELOOP, EEXIST, EACCES, EROFS, ENXIO, ENAMETOOLONG, and the file
+    /// system's.
+    pub fn open(opener: &Opener<'_>, path: &[u8], flags: u32, permissions: u32) -> Result<Arc<Self>> {
+        let flags = Flags(flags);
+        if flags.0 & open::O_ACCMODE == open::O_ACCMODE {
+            return Err(Errno::EINVAL.into());
+        }
+        let exclusive = flags.has(open::O_CREAT | open::O_EXCL);
+        let follow = if exclusive || flags.has(open::O_NOFOLLOW) { Follow::No } else { Follow::Yes };
+        let walked = opener.tree.walk(opener.caller, opener.base, path, follow)?;
+        let Some(dentry) = walked.dentry else {
+            if !flags.has(open::O_CREAT) {
+                // The walk tells which name is missing.
+                return Err(opener
+                    .tree
+                    .find(opener.caller, opener.base, path, follow)
+                    .err()
+                    .unwrap_or(Errno::ENOENT.into()));
+            }
+            if walked.must_be_directory {
+                return Err(Errno::EISDIR.into());
+            }
+            return Self::create(opener, &walked.parent, &walked.name, flags, permissions);
+        };
+        if exclusive {
+            return Err(Errno::EEXIST.into());
+        }
+        Self::open_dentry(opener, dentry, flags)
+    }
+
+    fn open_dentry(opener: &Opener<'_>, dentry: Arc<Dentry>, flags: Flags) -> Result<Arc<Self>> {
+        let path = || String::from_utf8_lossy(&dentry.path()).into_owned();
+        let ctx = opener.caller.ctx();
+        let inode = dentry.inode().clone();
+        if inode.is_link() && !flags.has(open::O_PATH) {
+            return Err(Errno::ELOOP.into());
+        }
+        if flags.has(open::O_DIRECTORY) && !inode.is_directory() {
+            return Err(Errno::ENOTDIR.into());
+        }
+        if inode.is_directory() && (flags.writable() || flags.has(open::O_CREAT) || flags.has(open::O_TRUNC))
+        {
+            return Err(FileError::Directory { path: path() }.into());
+        }
+        let hold = Self::hold_mount(opener.caller, &inode)?;
+        if flags.has(open::O_PATH) {
+            return Ok(Self::make(dentry, flags, Content::Path, hold));
+        }
+        let changes = flags.writable() || flags.has(open::O_TRUNC);
+        let want = if flags.readable() { READ } else { 0 } | if changes { WRITE } else { 0 };
+        if !opener.caller.may(&inode.attr(&ctx)?, want) {
+            return Err(FileError::Denied { path: path(), uid: opener.caller.uid }.into());
+        }
+        let content = match &inode {
+            _ if inode.is_directory() => Content::Directory,
+            Inode::Pseudo(node) => match node.kind() {
+                PseudoKind::Block(device) => {
+                    let device = device.clone();
+                    let hold = device.hold(Holder::Descriptor { task: opener.caller.task, fd: u32::MAX })?;
+                    if changes && !device.writable() {
+                        return Err(FileError::ReadOnly { path: path() }.into());
+                    }
+                    Content::Block { device, _hold: hold }
+                }
+                PseudoKind::Directory | PseudoKind::Link(_) => return Err(Errno::ENXIO.into()),
+            },
+            Inode::Volume(node) => {
+                if inode.file_type() != mode::S_IFREG {
+                    let kind = match inode.file_type() {
+                        mode::S_IFIFO => "FIFO",
+                        mode::S_IFSOCK => "socket",
+                        _ => "device node",
+                    };
+                    return Err(FileError::Special { path: path(), kind: kind.to_owned() }.into());
+                }
+                if changes && node.mount().read_only() {
+                    return Err(FileError::ReadOnly { path: path() }.into());
+                }
+                let passed = flags.0 & !(open::O_CREAT | open::O_EXCL | open::O_TRUNC);
+                let handle = node.mount().volume().open(&ctx, node.node(), passed)?;
+                Content::Regular { node: node.clone(), handle }
+            }
+        };
+        let file = Self::make(dentry, flags, content, hold);
+        if flags.has(open::O_TRUNC) && matches!(file.content, Content::Regular { .. }) {
+            let cut = SetAttr { valid: SET_SIZE, ..Grow::empty() };
+            opener.tree.set_attr(&Caller { uid: 0, ..opener.caller.clone() }, file.dentry.inode(), &cut)?;
+        }
+        Ok(file)
+    }
+
+    fn create(
+        opener: &Opener<'_>,
+        dir: &Arc<Dentry>,
+        name: &[u8],
+        flags: Flags,
+        permissions: u32,
+    ) -> Result<Arc<Self>> {
+        let ctx = opener.caller.ctx();
+        let Inode::Volume(node) = dir.inode() else {
+            let path = [&dir.path()[..], b"/", name].concat();
+            let path = String::from_utf8_lossy(&path).into_owned();
+            return Err(crate::tree::TreeError::PseudoOnly { path, action: "create files".to_owned() }.into());
+        };
+        if node.mount().read_only() {
+            let path = String::from_utf8_lossy(&dir.path()).into_owned();
+            return Err(FileError::ReadOnly { path }.into());
+        }
+        if !opener.caller.may(&dir.inode().attr(&ctx)?, WRITE | EXECUTE) {
+            return Err(Errno::EACCES.into());
+        }
+        let hold = Self::hold_mount(opener.caller, dir.inode())?;
+        let made = mode::S_IFREG | (permissions & 0o7777 & !opener.caller.umask);
+        let (dentry, handle) = opener.tree.create(opener.caller, dir, name, made, flags.0)?;
+        let Inode::Volume(node) = dentry.inode().clone() else { return Err(Errno::EIO.into()) };
+        Ok(Self::make(dentry, flags, Content::Regular { node, handle }, hold))
+    }
+
+    fn hold_mount(caller: &Caller, inode: &Inode) -> Result<Option<Hold>> {
+        let holder = Holder::Descriptor { task: caller.task, fd: u32::MAX };
+        inode.mount().map(|mount| mount.hold(holder)).transpose()
+    }
+
+    fn make(dentry: Arc<Dentry>, flags: Flags, content: Content, hold: Option<Hold>) -> Arc<Self> {
+        Arc::new(Self { dentry, flags, position: Mutex::new(0), content, borrow: OnceLock::new(), hold })
+    }
+
+    /// Says by which descriptor the file is held.
+    pub fn name_holder(&self, holder: &Holder) {
+        if let Some(hold) = &self.hold {
+            hold.rename(holder.clone());
+        }
+        if let Content::Block { _hold: hold, .. } = &self.content {
+            hold.rename(holder.clone());
+        }
+    }
+
+    /// The name that it was opened by; follows renames.
+    pub fn dentry(&self) -> &Arc<Dentry> {
+        &self.dentry
+    }
+
+    /// The open flags.
+    pub fn flags(&self) -> Flags {
+        self.flags
+    }
+
+    /// Whether it is a directory.
+    pub fn is_directory(&self) -> bool {
+        matches!(self.content, Content::Directory)
+    }
+
+    /// The block device, if it is one.
+    pub fn block_device(&self) -> Option<&Arc<BlockDevice>> {
+        match &self.content {
+            Content::Block { device, .. } => Some(device),
+            _ => None,
+        }
+    }
+
+    /// The regular file's node, if it is one.
+    pub fn regular(&self) -> Option<(&Arc<VolumeNode>, u64)> {
+        match &self.content {
+            Content::Regular { node, handle } => Some((node, *handle)),
+            _ => None,
+        }
+    }
+
+    /// Attributes. POSIX `fstat`.
+    pub fn stat(&self, ctx: &Ctx) -> Result<Stat> {
+        self.dentry.inode().stat(ctx)
+    }
+
+    /// Length in bytes, for `SEEK_END` and mapping.
+    pub fn len_bytes(&self, ctx: &Ctx) -> Result<u64> {
+        match &self.content {
+            Content::Block { device, .. } => Ok(device.len_bytes()),
+            _ => Ok(self.stat(ctx)?.attr.size_bytes),
+        }
+    }
+
+    /// Reads at an offset and leaves the position alone. POSIX `pread`. Errors: EBADF not open for reading, EISDIR,
+    /// and the file system's.
+    #[inline]
+    pub fn pread(&self, ctx: &Ctx, buf: &mut [u8], offset: u64) -> Result<usize> {
+        if !self.flags.readable() {
+            return Err(Errno::EBADF.into());
+        }
+        match &self.content {
+            Content::Regular { node, handle } => {
+                node.mount().volume().read(ctx, node.node(), *handle, offset, buf)
+            }
+            Content::Directory => Err(Errno::EISDIR.into()),
+            Content::Block { device, .. } => {
+                let len = device.len_bytes().saturating_sub(offset).min(buf.len() as u64) as usize;
+                device.read_at(offset, &mut buf[..len], 0)?;
+                Ok(len)
+            }
+            Content::Path => Err(Errno::EBADF.into()),
+        }
+    }
+
+    /// Reads at the position and moves it. POSIX `read`.
+    pub fn read(&self, ctx: &Ctx, buf: &mut [u8]) -> Result<usize> {
+        let mut position = lock(&self.position);
+        let done = self.pread(ctx, buf, *position)?;
+        *position += done as u64;
+        Ok(done)
+    }
+
+    /// Writes at an offset and leaves the position alone. POSIX `pwrite`; with `O_APPEND` at the end, as POSIX does
+    /// not say and Linux does. Errors: EBADF not open for writing, EFBIG, ENOSPC (a device's end), and the file
+    /// system's.
+    pub fn pwrite(&self, ctx: &Ctx, buf: &[u8], offset: u64) -> Result<usize> {
+        if !self.flags.writable() {
+            return Err(Errno::EBADF.into());
+        }
+        if offset.checked_add(buf.len() as u64).is_none_or(|end| end > i64::MAX as u64) {
+            return Err(Errno::EFBIG.into());
+        }
+        match &self.content {
+            Content::Regular { node, handle } => {
+                let done =
+                    node.mount().volume().write(ctx, node.node(), *handle, offset, buf, self.flags.0)?;
+                if let Ok(Some(attr)) = node.mount().volume().getattr(ctx, node.node()) {
+                    node.refresh(attr);
+                }
+                Ok(done)
+            }
+            Content::Block { device, .. } => {
+                if !buf.is_empty() && offset >= device.len_bytes() {
+                    return Err(Errno::ENOSPC.into());
+                }
+                let len =
+                    (device.len_bytes() - offset.min(device.len_bytes())).min(buf.len() as u64) as usize;
+                device.write_at(offset, &buf[..len], 0)?;
+                Ok(len)
+            }
+            Content::Directory | Content::Path => Err(Errno::EBADF.into()),
+        }
+    }
+
+    /// Writes at the position, or with `O_APPEND` at the end, and moves the position. POSIX `write`.
+    pub fn write(&self, ctx: &Ctx, buf: &[u8]) -> Result<usize> {
+        let mut position = lock(&self.position);
+        let at = if self.flags.has(open::O_APPEND) { self.len_bytes(ctx)? } else { *position };
+        let done = self.pwrite(ctx, buf, at)?;
+        *position = at + done as u64;
+        Ok(done)
+    }
+
+    /// Moves the position. POSIX `lseek`. Errors: EINVAL before the start, EOVERFLOW, ENXIO no data or hole after
+    /// the offset.
+    pub fn seek(&self, ctx: &Ctx, offset: i64, whence: Whence) -> Result<u64> {
+        let mut position = lock(&self.position);
+        let from = match whence {
+            Whence::Set => 0,
+            Whence::Current => *position,
+            Whence::End => self.len_bytes(ctx)?,
+            Whence::Data | Whence::Hole => {
+                let offset = u64::try_from(offset).map_err(|_| Errno::ENXIO)?;
+                *position = self.seek_data(ctx, offset, whence)?;
+                return Ok(*position);
+            }
+        };
+        let to =
+            i64::try_from(from).ok().and_then(|from| from.checked_add(offset)).ok_or(Errno::EOVERFLOW)?;
+        *position = u64::try_from(to).map_err(|_| Errno::EINVAL)?;
+        Ok(*position)
+    }
+
+    fn seek_data(&self, ctx: &Ctx, offset: u64, whence: Whence) -> Result<u64> {
+        let len = self.len_bytes(ctx)?;
+        if offset >= len {
+            return Err(Errno::ENXIO.into());
+        }
+        let how = if whence == Whence::Data { SEEK_DATA } else { SEEK_HOLE };
+        if let Content::Regular { node, handle } = &self.content
+            && let Some(found) = node.mount().volume().seek(ctx, node.node(), *handle, offset, how)?
+        {
+            return Ok(found);
+        }
+        // A file system that does not tell has no holes but the end.
+        Ok(if whence == Whence::Data { offset } else { len })
+    }
+
+    /// Brings the file to its medium. POSIX `fsync`.
+    pub fn sync(&self, ctx: &Ctx, data_only: bool) -> Result<()> {
+        match &self.content {
+            Content::Regular { node, handle } => {
+                node.mount().volume().fsync(ctx, node.node(), *handle, data_only)
+            }
+            Content::Block { device, .. } => device.flush(),
+            Content::Directory => match self.dentry.inode() {
+                Inode::Volume(node) => node.mount().volume().fsync(ctx, node.node(), 0, data_only),
+                Inode::Pseudo(_) => Ok(()),
+            },
+            Content::Path => Err(Errno::EBADF.into()),
+        }
+    }
+
+    /// The position, for directory streams.
+    pub(super) fn position(&self) -> u64 {
+        *lock(&self.position)
+    }
+
+    pub(super) fn set_position(&self, to: u64) {
+        *lock(&self.position) = to;
+    }
+
+    /// Lends the file's address in place until it is closed.
+    pub fn borrow_in_place(&self, make: impl FnOnce() -> Result<Borrow>) -> Result<&Borrow> {
+        if let Some(borrow) = self.borrow.get() {
+            return Ok(borrow);
+        }
+        let made = make()?;
+        Ok(self.borrow.get_or_init(|| made))
+    }
+
+    /// One descriptor of the file was closed: late errors come out here.
+    pub fn flush(&self, ctx: &Ctx) -> Result<()> {
+        match &self.content {
+            Content::Regular { node, handle } => node.mount().volume().flush(ctx, node.node(), *handle),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for OpenFile {
+    fn drop(&mut self) {
+        if let Content::Regular { node, handle } = &self.content {
+            let ctx = crate::bridge::host_ctx();
+            if let Err(e) = node.mount().volume().release(&ctx, node.node(), *handle) {
+                log::warn!("close {}: {e}", String::from_utf8_lossy(&self.dentry.path()));
+            }
+        }
+    }
+}

@@ -1,0 +1,269 @@
+//! A host: plugins, devices and the tree in one.
+
+use crate::base::error::teach;
+use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, lock};
+use crate::base::{Errno, Result};
+use crate::bridge::{self, FindingItem, MountRequest, ProbeFound, Target, Token, WireParam};
+use crate::device::{BlockDevice, MountView};
+use crate::plugin::{Found, Kind, PluginOptions, Registry};
+use crate::tree::{Caller, Dentry, Inode, MmapMode, MountSpec, Mounted, PseudoKind, Tree};
+
+use super::Task;
+
+teach! {
+    /// Why a mount or attach is refused before a driver is asked.
+    pub enum HostError {
+        /// Not a block device.
+        NotBlock { path: String } => ENOTBLK, what: "not a block device", place: "{path}",
+            remedy: "attach a driver there first: attach DRIVER {path}";
+        /// No device where one is named.
+        NoNode { path: String } => ENOTBLK, what: "no such device", place: "{path}",
+            remedy: "attach a driver there first: attach DRIVER {path}";
+        /// The node's name.
+        BadNode { node: String } => EINVAL, what: "not a path for a node", place: "'{node}'",
+            expected: "an absolute path such as /dev/ram0";
+        /// Not a device.
+        NotDevice { path: String } => ENODEV, what: "not an attached device", place: "{path}",
+            remedy: "name the node that attach made";
+    }
+}
+
+/// What a host is made with.
+pub type HostOptions = PluginOptions;
+
+/// What a mount is made with.
+#[derive(Clone, Debug, Default)]
+pub struct MountOptions {
+    /// Nothing may be changed.
+    pub read_only: bool,
+    /// How files shall be mapped.
+    pub mmap: MmapMode,
+    /// The file system's own options.
+    pub given: Vec<(String, Option<String>)>,
+}
+
+impl MountOptions {
+    /// Sorts the words of `-o` into the host's own (`ro`, `rw`, `mmap=…`) and the file system's. Errors: EINVAL.
+    pub fn parse(words: Vec<(String, Option<String>)>) -> Result<Self> {
+        let mut options = Self::default();
+        for (name, value) in words {
+            match (&*name, &value) {
+                ("ro", None) => options.read_only = true,
+                ("rw", None) => options.read_only = false,
+                ("mmap", Some(mode)) => options.mmap = mode.parse()?,
+                _ => options.given.push((name, value)),
+            }
+        }
+        Ok(options)
+    }
+}
+
+/// A VFS host. Several may live in one process; they share nothing.
+pub struct Host {
+    // In the order in which they must end: volumes before devices before plugins.
+    tree: Tree,
+    devices: Mutex<Vec<(Arc<BlockDevice>, Arc<Dentry>)>>,
+    plugins: Registry,
+    next_task: AtomicU64,
+}
+
+impl Host {
+    /// A host with the statically linked plugins and an empty `/dev`.
+    pub fn new(options: HostOptions) -> Result<Arc<Self>> {
+        let host = Self {
+            tree: Tree::new(),
+            devices: Mutex::default(),
+            plugins: Registry::new(options),
+            next_task: AtomicU64::new(1),
+        };
+        host.tree.mkdir(&Caller::host(), &host.tree.root(), b"/dev", 0o755)?;
+        Ok(Arc::new(host))
+    }
+
+    /// The plugins.
+    pub fn plugins(&self) -> &Registry {
+        &self.plugins
+    }
+
+    pub(super) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
+    /// A new task of user 0.
+    pub fn task(self: &Arc<Self>) -> Task {
+        self.task_as(0, 0, &[])
+    }
+
+    /// A new task of some user.
+    pub fn task_as(self: &Arc<Self>, uid: u32, gid: u32, groups: &[u32]) -> Task {
+        let task = self.next_task.fetch_add(1, Ordering::Relaxed);
+        Task::new(self.clone(), Caller { task, uid, gid, groups: groups.to_vec(), ..Caller::host() })
+    }
+
+    pub(super) fn device_nodes(&self) -> Vec<Arc<BlockDevice>> {
+        lock(&self.devices).iter().map(|(device, _)| device.clone()).collect()
+    }
+
+    /// Attaches a block driver and makes its node, with missing directories. The plugin is loaded if it must be.
+    ///
+    /// Errors: EINVAL (node, parameters), EEXIST, ENODEV no such driver, and the driver's.
+    pub fn attach(&self, driver: &str, node: &str, given: &[(String, Option<String>)]) -> Result<()> {
+        let attach = || {
+            if !node.starts_with('/') || node.ends_with('/') {
+                return Err(HostError::BadNode { node: node.to_owned() }.into());
+            }
+            let found = self.plugins.driver(Kind::Block, driver)?;
+            let params = found.params(given)?;
+            if self.tree.resolve(&Caller::host(), &self.tree.root(), node.as_bytes()).is_ok() {
+                return Err(crate::tree::TreeError::Exists { path: node.to_owned() }.into());
+            }
+            let device = BlockDevice::attach(&found.module, driver, node, &params)?;
+            let dentry = self.tree.add_device(node.as_bytes(), PseudoKind::Block(device.clone()), 0o660)?;
+            lock(&self.devices).push((device, dentry));
+            Ok(())
+        };
+        attach().map_err(|e: crate::base::Error| e.doing(format_args!("attach {driver} {node}")))
+    }
+
+    /// Ends a device and takes its node away. Errors: ENODEV, EBUSY with the holders' names; the driver's own, and
+    /// then it has ended nevertheless.
+    pub fn detach(&self, node: &str) -> Result<()> {
+        let detach = || {
+            let dentry = self.tree.resolve(&Caller::host(), &self.tree.root(), node.as_bytes())?;
+            let device = {
+                let devices = lock(&self.devices);
+                let found = devices.iter().find(|(_, d)| Arc::ptr_eq(d, &dentry));
+                found.map(|(device, _)| device.clone())
+            };
+            let Some(device) = device else {
+                return Err(HostError::NotDevice { path: node.to_owned() }.into());
+            };
+            let result = device.detach();
+            if result.as_ref().is_err_and(|e| e.errno() == Errno::EBUSY)
+                && !device.holders().list().is_empty()
+            {
+                return result;
+            }
+            lock(&self.devices).retain(|(d, _)| !Arc::ptr_eq(d, &device));
+            self.tree.remove_device(&dentry)?;
+            result
+        };
+        detach().map_err(|e: crate::base::Error| e.doing(format_args!("detach {node}")))
+    }
+
+    /// Mounts a volume. `source` is a block device's node, or any word for a file system that needs none; `fs` is
+    /// the name of its driver, loaded if it must be.
+    ///
+    /// Errors: ENODEV no such file system, ENOTBLK, EINVAL (options; not such a volume), ENOTDIR, EBUSY, ENXIO, and
+    /// the file system's.
+    pub fn mount(
+        &self,
+        source: Option<&str>,
+        target: &str,
+        fs: &str,
+        options: &MountOptions,
+    ) -> Result<Mounted> {
+        let mount = || {
+            let found = self.plugins.driver(Kind::FileSystem, fs)?;
+            let params = found.params(&options.given)?;
+            let device = source.map(|source| self.source_device(source)).transpose()?.flatten();
+            let spec = MountSpec {
+                source: source.unwrap_or("none"),
+                device,
+                module: &found.module,
+                driver: fs,
+                params: &params,
+                read_only: options.read_only,
+                mmap: options.mmap,
+            };
+            self.tree.mount(target.as_bytes(), &spec)
+        };
+        let from = source.map(|s| format!("{s} ")).unwrap_or_default();
+        mount().map_err(|e: crate::base::Error| e.doing(format_args!("mount {from}on {target} as {fs}")))
+    }
+
+    /// Unmounts a volume. Errors: EINVAL nothing is mounted there, EBUSY with the holders' names, and the file
+    /// system's, and then it is unmounted nevertheless.
+    pub fn unmount(&self, target: &str) -> Result<()> {
+        self.tree.unmount(target.as_bytes()).map_err(|e| e.doing(format_args!("umount {target}")))
+    }
+
+    /// The device that a source names: a node under the root; a word without a slash names none.
+    fn source_device(&self, source: &str) -> Result<Option<Arc<BlockDevice>>> {
+        if !source.contains('/') {
+            return Ok(None);
+        }
+        let not_there = |e: crate::base::Error| match e.errno() {
+            Errno::ENOENT => HostError::NoNode { path: source.to_owned() }.into(),
+            _ => e,
+        };
+        let dentry =
+            self.tree.resolve(&Caller::host(), &self.tree.root(), source.as_bytes()).map_err(not_there)?;
+        match dentry.inode() {
+            Inode::Pseudo(node) => match node.kind() {
+                PseudoKind::Block(device) => Ok(Some(device.clone())),
+                _ => Err(HostError::NotBlock { path: source.to_owned() }.into()),
+            },
+            Inode::Volume(_) => Err(HostError::NotBlock { path: source.to_owned() }.into()),
+        }
+    }
+
+    /// Asks a file system whether a device is its own.
+    pub fn probe(&self, source: &str, fs: &str) -> Result<Option<ProbeFound>> {
+        self.with_unmounted(source, fs, &[], false, |found, request| {
+            bridge::probe(&found.module, request, &bridge::host_ctx())
+        })
+    }
+
+    /// Examines the volume on a device that nobody has mounted; answers how many errors and warnings are left.
+    /// Errors: EBUSY, ENOTSUP, and the file system's.
+    pub fn check(
+        &self,
+        source: &str,
+        fs: &str,
+        given: &[(String, Option<String>)],
+        emit: &mut dyn FnMut(FindingItem) -> bool,
+    ) -> Result<u64> {
+        self.with_unmounted(source, fs, given, false, |found, request| {
+            bridge::check(&found.module, request, &bridge::host_ctx(), emit)
+        })
+        .map_err(|e| e.doing(format_args!("check {source} as {fs}")))
+    }
+
+    /// Makes an empty file system on a device that nobody has mounted. Errors: EBUSY, EROFS, ENOTSUP, and the file
+    /// system's.
+    pub fn format(&self, source: &str, fs: &str, given: &[(String, Option<String>)]) -> Result<()> {
+        self.with_unmounted(source, fs, given, true, |found, request| {
+            bridge::format(&found.module, request, &bridge::host_ctx())
+        })
+        .map_err(|e| e.doing(format_args!("format {source} as {fs}")))
+    }
+
+    fn with_unmounted<R>(
+        &self,
+        source: &str,
+        fs: &str,
+        given: &[(String, Option<String>)],
+        writable: bool,
+        use_it: impl FnOnce(&Found, &MountRequest<'_>) -> Result<R>,
+    ) -> Result<R> {
+        let found = self.plugins.driver(Kind::FileSystem, fs)?;
+        let params: Vec<WireParam> = found.params(given)?;
+        let device =
+            self.source_device(source)?.ok_or_else(|| HostError::NotBlock { path: source.to_owned() })?;
+        let claim = device.claim(source.into(), writable)?;
+        let view = MountView { device: claim.device().clone(), writable, xip: true };
+        let token = Token::new(Target::Device(Arc::new(view)));
+        let request = MountRequest {
+            driver: fs,
+            label: source,
+            source,
+            device: token.number(),
+            mount: 0,
+            flags: if writable { 0 } else { nxvfs_abi::filesystem::MOUNT_RDONLY },
+            params: &params,
+            medium_len_bytes: device.len_bytes(),
+        };
+        use_it(&found, &request)
+    }
+}

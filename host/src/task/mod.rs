@@ -1,0 +1,115 @@
+//! Floor 7: the host as a whole, and the tasks that use it.
+//!
+//! A [`Host`] has plugins, devices and a tree. A [`Task`] is one user of it: credentials, working directory,
+//! descriptors and views. POSIX is its methods, a file per family. When a task ends everything it had is given back.
+
+mod content;
+mod directories;
+mod host;
+mod ioctl;
+mod memory;
+mod names;
+mod report;
+
+pub use directories::Directory;
+pub use host::{Host, HostError, HostOptions, MountOptions};
+pub use report::{DeviceStatus, MountStatus};
+
+use crate::base::sync::{Arc, RwLock, read, write};
+use crate::base::{Hold, Holder, Result};
+use crate::file::{DescriptorTable, OpenFile, Opener};
+use crate::mapping::Regions;
+use crate::tree::{Caller, Dentry};
+
+/// A task's working directory, with what keeps its volume mounted.
+struct Cwd {
+    dentry: Arc<Dentry>,
+    _hold: Option<Hold>,
+}
+
+/// One user of a host. Any thread may use it; calls overlap freely.
+pub struct Task {
+    caller: Caller,
+    // In the order in which they must end: views and descriptors before the working directory, the host last.
+    regions: Regions,
+    descriptors: DescriptorTable,
+    cwd: RwLock<Cwd>,
+    host: Arc<Host>,
+}
+
+impl Task {
+    pub(super) fn new(host: Arc<Host>, caller: Caller) -> Self {
+        let cwd = Cwd { dentry: host.tree().root(), _hold: None };
+        Self {
+            host,
+            caller,
+            regions: Regions::default(),
+            descriptors: DescriptorTable::default(),
+            cwd: RwLock::new(cwd),
+        }
+    }
+
+    /// The host.
+    pub fn host(&self) -> &Arc<Host> {
+        &self.host
+    }
+
+    /// The task's number.
+    pub fn id(&self) -> u64 {
+        self.caller.task
+    }
+
+    /// The credentials.
+    pub fn caller(&self) -> &Caller {
+        &self.caller
+    }
+
+    /// How many descriptors are open.
+    pub fn descriptor_count(&self) -> usize {
+        self.descriptors.count()
+    }
+
+    /// How many contiguous ranges `mmap` has mapped.
+    pub fn region_count(&self) -> usize {
+        self.regions.count()
+    }
+
+    fn base(&self) -> Arc<Dentry> {
+        read(&self.cwd).dentry.clone()
+    }
+
+    fn with_opener<R>(&self, use_it: impl FnOnce(&Opener<'_>) -> R) -> R {
+        let base = self.base();
+        use_it(&Opener { tree: self.host.tree(), caller: &self.caller, base: &base })
+    }
+
+    fn install(&self, file: Arc<OpenFile>) -> Result<u32> {
+        let fd = self.descriptors.insert(file.clone())?;
+        file.name_holder(&Holder::Descriptor { task: self.caller.task, fd });
+        Ok(fd)
+    }
+
+    fn set_cwd(&self, dentry: Arc<Dentry>) -> Result<()> {
+        let holder = Holder::WorkingDirectory { task: self.caller.task };
+        let hold = dentry.inode().mount().map(|m| m.hold(holder)).transpose()?;
+        let old = std::mem::replace(&mut *write(&self.cwd), Cwd { dentry, _hold: hold });
+        drop(old);
+        Ok(())
+    }
+
+    /// Ends the task: views are unmapped, descriptors closed, the working directory given up. Dropping it does the
+    /// same.
+    pub fn end(self) {}
+}
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        self.regions.clear();
+        drop(self.descriptors.close());
+    }
+}
+
+/// The path of a dentry, for a sentence.
+fn shown(dentry: &Arc<Dentry>) -> String {
+    String::from_utf8_lossy(&dentry.path()).into_owned()
+}

@@ -1,0 +1,101 @@
+//! The bound of the dentry cache: a mount remembers so many names; beyond that the oldest unused ones go.
+
+use std::collections::VecDeque;
+
+use super::dentry::{Child, Dentry, Stamp};
+use crate::base::sync::{Arc, Mutex, Weak, lock, read, write};
+
+/// Names that one mount may remember. A dentry costs about 300 bytes.
+pub(super) const MAX_NAMES: usize = 64 * 1024;
+/// Names without a file that one directory may remember.
+const MAX_MISSING_IN_DIRECTORY: usize = 4096;
+
+/// The names of one mount, in the order in which they were learnt.
+#[derive(Default)]
+pub(super) struct Lru(Mutex<VecDeque<Weak<Dentry>>>);
+
+impl Lru {
+    /// Remembers a child in its directory. If another thread was faster its dentry stands, and is answered.
+    pub(super) fn insert(
+        &self,
+        dir: &Arc<Dentry>,
+        name: &[u8],
+        dentry: Arc<Dentry>,
+        fresh: Stamp,
+    ) -> Arc<Dentry> {
+        let mut children = write(&dir.children);
+        if let Some(Child::There { dentry: there, stamp, .. }) = children.get_mut(name)
+            && same_node(there, &dentry)
+        {
+            *stamp = fresh;
+            return there.clone();
+        }
+        let child = Child::There { dentry: dentry.clone(), stamp: fresh, entry_number: 0 };
+        let old = children.insert(name.into(), child);
+        drop(children);
+        drop(old);
+        self.learnt(&dentry);
+        dentry
+    }
+
+    /// Remembers that a name is not there.
+    pub(super) fn insert_missing(&self, dir: &Dentry, name: &[u8], stamp: Stamp) {
+        let mut children = write(&dir.children);
+        if children.len() >= MAX_MISSING_IN_DIRECTORY {
+            children.retain(|_, child| matches!(child, Child::There { .. }));
+        }
+        let old = children.insert(name.into(), Child::Missing(stamp));
+        drop(children);
+        drop(old);
+    }
+
+    fn learnt(&self, dentry: &Arc<Dentry>) {
+        let mut names = lock(&self.0);
+        names.push_back(Arc::downgrade(dentry));
+        let mut victims = Vec::new();
+        // A few at a time: the cost of a name is paid by who learns one.
+        for _ in 0..4 {
+            if names.len() <= MAX_NAMES {
+                break;
+            }
+            let Some(oldest) = names.pop_front() else { break };
+            let Some(oldest) = oldest.upgrade() else { continue };
+            if evictable(&oldest) {
+                victims.push(oldest);
+            } else {
+                names.push_back(Arc::downgrade(&oldest));
+            }
+        }
+        drop(names);
+        for victim in victims {
+            evict(&victim);
+        }
+    }
+}
+
+fn same_node(a: &Dentry, b: &Dentry) -> bool {
+    match (a.inode(), b.inode()) {
+        (super::Inode::Volume(a), super::Inode::Volume(b)) => Arc::ptr_eq(a, b),
+        _ => false,
+    }
+}
+
+/// Whether nobody but its directory and this function knows the dentry, and it knows nothing itself.
+fn evictable(dentry: &Arc<Dentry>) -> bool {
+    Arc::strong_count(dentry) == 2 && read(&dentry.children).is_empty() && dentry.mounted().is_none()
+}
+
+fn evict(victim: &Arc<Dentry>) {
+    let Some(parent) = victim.parent() else { return };
+    let name = victim.name();
+    let mut children = write(&parent.children);
+    // Looked at again under the lock by which others would learn of it.
+    if evictable(victim)
+        && let Some(Child::There { dentry, .. }) = children.get(&name)
+        && Arc::ptr_eq(dentry, victim)
+    {
+        let child = children.remove(&name);
+        drop(children);
+        drop(child);
+    }
+}

@@ -1,0 +1,426 @@
+//! Changes of the tree: names made, taken away and moved.
+//!
+//! In a volume the file system makes the change and the host keeps its cache right; in the host's own tree the
+//! dentries are the truth.
+
+use nxvfs_abi::filesystem::SetAttr;
+use nxvfs_abi::types::mode;
+
+use super::access::{Caller, WRITE};
+use super::dentry::{Child, Dentry, Stamp};
+use super::inode::{Inode, VolumeNode};
+use super::mount::Mount;
+use super::pseudo::{PseudoKind, PseudoNode};
+use super::walk::{Follow, Walked};
+use super::{Tree, TreeError, show};
+use crate::base::sync::{Arc, read, write};
+use crate::base::{Errno, Result};
+use crate::bridge::FoundNode;
+
+/// The place of a name that shall come, go or move.
+struct Spot<'a> {
+    dir: &'a Arc<Dentry>,
+    name: &'a [u8],
+}
+
+impl Tree {
+    /// Walks to a name that must not be there yet. Errors: EEXIST.
+    fn walk_to_make(
+        &self,
+        caller: &Caller,
+        base: &Arc<Dentry>,
+        path: &[u8],
+        directory: bool,
+    ) -> Result<Walked> {
+        let walked = self.walk(caller, base, path, Follow::No)?;
+        if walked.dentry.is_some() {
+            return Err(TreeError::Exists { path: show(path) }.into());
+        }
+        if walked.must_be_directory && !directory {
+            return Err(Errno::ENOENT.into());
+        }
+        Ok(walked)
+    }
+
+    /// Walks to a name that must be there. Errors: ENOENT; EINVAL for `.`; ENOTEMPTY for `..`; EBUSY for `/`.
+    fn walk_to_take(
+        &self,
+        caller: &Caller,
+        base: &Arc<Dentry>,
+        path: &[u8],
+    ) -> Result<(Walked, Arc<Dentry>)> {
+        let walked = self.walk(caller, base, path, Follow::No)?;
+        if walked.name.is_empty() {
+            let errno = match path {
+                p if p.iter().all(|b| *b == b'/') => Errno::EBUSY,
+                p if p.ends_with(b"..") => Errno::ENOTEMPTY,
+                _ => Errno::EINVAL,
+            };
+            return Err(errno.into());
+        }
+        match walked.dentry.clone() {
+            Some(dentry) => Ok((walked, dentry)),
+            None => Err(TreeError::Missing { path: show(path), name: show(&walked.name) }.into()),
+        }
+    }
+
+    fn may_change(&self, caller: &Caller, dir: &Dentry) -> Result<()> {
+        if let Some(mount) = dir.inode().mount() {
+            mount.need_writable()?;
+        }
+        if caller.uid == 0 || caller.may(&dir.inode().attr(&caller.ctx())?, WRITE) {
+            return Ok(());
+        }
+        Err(Errno::EACCES.into())
+    }
+
+    /// Makes a node in the host's own tree.
+    fn add_pseudo(
+        &self,
+        dir: &Arc<Dentry>,
+        name: &[u8],
+        kind: PseudoKind,
+        permissions: u32,
+    ) -> Result<Arc<Dentry>> {
+        let Inode::Pseudo(parent) = dir.inode() else { return Err(Errno::EPERM.into()) };
+        let links = i32::from(matches!(kind, PseudoKind::Directory));
+        let node = PseudoNode::new(self.next_id(), kind, permissions);
+        let dentry = Dentry::child(dir, name, Inode::Pseudo(node));
+        let entry_number = parent.take_entry_number();
+        let child = Child::There { dentry: dentry.clone(), stamp: Stamp::FOR_EVER, entry_number };
+        let mut children = write(&dir.children);
+        if children.contains_key(name) {
+            return Err(TreeError::Exists { path: show(&dentry.path()) }.into());
+        }
+        children.insert(name.into(), child);
+        drop(children);
+        parent.touched(links);
+        Ok(dentry)
+    }
+
+    /// Makes a directory, and in the host's own tree all that are missing on the way. Errors: EPERM inside a volume.
+    pub(super) fn make_directories(&self, caller: &Caller, path: &[u8]) -> Result<Arc<Dentry>> {
+        let mut at = self.root();
+        for name in path.split(|b| *b == b'/').filter(|n| !n.is_empty() && *n != b".") {
+            if name == b".." {
+                at = at.parent().unwrap_or(at);
+                continue;
+            }
+            at = match self.find(caller, &at, name, Follow::Yes) {
+                Ok(there) => there,
+                Err(e) if e.errno() == Errno::ENOENT => match at.inode() {
+                    Inode::Pseudo(_) => self.add_pseudo(&at, name, PseudoKind::Directory, 0o755)?,
+                    Inode::Volume(_) => return Err(Errno::EPERM.into()),
+                },
+                Err(e) => return Err(e),
+            };
+            super::need_directory(at.inode())?;
+        }
+        Ok(at)
+    }
+
+    /// Takes away a directory that was made for a mount, if it is still empty. Its parents stay: they may have been
+    /// made for others too.
+    pub(super) fn remove_made(&self, dentry: &Arc<Dentry>) {
+        let _ = self.remove_pseudo(dentry);
+    }
+
+    fn remove_pseudo(&self, dentry: &Arc<Dentry>) -> Result<()> {
+        let Some(parent) = dentry.parent() else { return Err(Errno::EBUSY.into()) };
+        if dentry.mounted().is_some() {
+            return Err(Errno::EBUSY.into());
+        }
+        let name = dentry.name();
+        let mut siblings = write(&parent.children);
+        // Under the parent's lock no entry can be made on the way to this one, and its own lock shows its entries.
+        if !read(&dentry.children).is_empty() {
+            return Err(Errno::ENOTEMPTY.into());
+        }
+        let taken = siblings.remove(&name);
+        drop(siblings);
+        drop(taken);
+        if let Inode::Pseudo(node) = parent.inode() {
+            node.touched(-i32::from(dentry.inode().is_directory()));
+        }
+        Ok(())
+    }
+
+    /// Makes the node of a device, with all directories that are missing on the way. Errors: EEXIST, EPERM inside
+    /// a volume.
+    pub fn add_device(&self, path: &[u8], kind: PseudoKind, permissions: u32) -> Result<Arc<Dentry>> {
+        let caller = Caller::host();
+        let cut = path.iter().rposition(|b| *b == b'/').unwrap_or(0);
+        let (dir, name) = (&path[..cut], &path[(cut + 1).min(path.len())..]);
+        if path.first() != Some(&b'/') || name.is_empty() || name == b"." || name == b".." {
+            return Err(Errno::EINVAL.into());
+        }
+        let dir = self.make_directories(&caller, dir)?;
+        if self.child(&caller.ctx(), &dir, name)?.is_some() {
+            return Err(TreeError::Exists { path: show(path) }.into());
+        }
+        self.add_pseudo(&dir, name, kind, permissions)
+    }
+
+    /// Takes the node of a device away.
+    pub fn remove_device(&self, dentry: &Arc<Dentry>) -> Result<()> {
+        self.remove_pseudo(dentry)
+    }
+
+    /// Makes a directory. Errors: EEXIST, ENOENT, EROFS, EACCES.
+    pub fn mkdir(&self, caller: &Caller, base: &Arc<Dentry>, path: &[u8], permissions: u32) -> Result<()> {
+        let walked = self.walk_to_make(caller, base, path, true)?;
+        self.may_change(caller, &walked.parent)?;
+        let permissions = permissions & 0o7777 & !caller.umask;
+        match walked.parent.inode() {
+            Inode::Pseudo(_) => {
+                self.add_pseudo(&walked.parent, &walked.name, PseudoKind::Directory, permissions).map(drop)
+            }
+            Inode::Volume(node) => self.make(caller, &walked, node, |mount, ctx, dir, name| {
+                mount.volume().mkdir(ctx, dir, name, mode::S_IFDIR | permissions)
+            }),
+        }
+    }
+
+    /// Makes a symbolic link. Errors: EEXIST, ENOENT, EROFS, EACCES.
+    pub fn symlink(&self, caller: &Caller, base: &Arc<Dentry>, target: &[u8], path: &[u8]) -> Result<()> {
+        if target.is_empty() {
+            return Err(Errno::ENOENT.into());
+        }
+        let walked = self.walk_to_make(caller, base, path, false)?;
+        self.may_change(caller, &walked.parent)?;
+        match walked.parent.inode() {
+            Inode::Pseudo(_) => self
+                .add_pseudo(&walked.parent, &walked.name, PseudoKind::Link(target.into()), 0o777)
+                .map(drop),
+            Inode::Volume(node) => self.make(caller, &walked, node, |mount, ctx, dir, name| {
+                mount.volume().symlink(ctx, dir, name, target)
+            }),
+        }
+    }
+
+    /// Makes a special node in a volume. Errors: EEXIST, EROFS, EACCES, EPERM in the host's own tree.
+    pub fn mknod(
+        &self,
+        caller: &Caller,
+        base: &Arc<Dentry>,
+        path: &[u8],
+        mode: u32,
+        rdev: u64,
+    ) -> Result<()> {
+        let walked = self.walk_to_make(caller, base, path, false)?;
+        self.may_change(caller, &walked.parent)?;
+        let Inode::Volume(node) = walked.parent.inode() else {
+            return Err(
+                TreeError::PseudoOnly { path: show(path), action: "make such a node".to_owned() }.into()
+            );
+        };
+        self.make(caller, &walked, node, |mount, ctx, dir, name| {
+            mount.volume().mknod(ctx, dir, name, mode & !caller.umask, rdev)
+        })
+    }
+
+    /// Gives a file one more name. Errors: EXDEV, EPERM (a directory; the host's own tree), EEXIST, EROFS.
+    pub fn link(&self, caller: &Caller, base: &Arc<Dentry>, old: &[u8], new: &[u8]) -> Result<()> {
+        let old_dentry = self.find(caller, base, old, Follow::No)?;
+        let walked = self.walk_to_make(caller, base, new, false)?;
+        match (old_dentry.inode(), walked.parent.inode()) {
+            (Inode::Volume(old), Inode::Volume(dir)) if Arc::ptr_eq(old.mount(), dir.mount()) => {
+                if old_dentry.inode().is_directory() {
+                    return Err(Errno::EPERM.into());
+                }
+                self.may_change(caller, &walked.parent)?;
+                self.make(caller, &walked, dir, |mount, ctx, dir, name| {
+                    mount.volume().link(ctx, old.node(), dir, name)
+                })
+            }
+            (Inode::Pseudo(_), Inode::Pseudo(_)) => {
+                Err(TreeError::PseudoOnly { path: show(new), action: "make hard links".to_owned() }.into())
+            }
+            _ => Err(Errno::EXDEV.into()),
+        }
+    }
+
+    /// Makes a regular file in a directory of a volume and opens it; answers its name and the file system's number of
+    /// the opening. Errors: EROFS, EACCES, and the file system's.
+    pub fn create(
+        &self,
+        caller: &Caller,
+        dir: &Arc<Dentry>,
+        name: &[u8],
+        mode: u32,
+        flags: u32,
+    ) -> Result<(Arc<Dentry>, u64)> {
+        self.may_change(caller, dir)?;
+        let Inode::Volume(node) = dir.inode() else { return Err(Errno::EPERM.into()) };
+        let mount = node.mount();
+        let _alive = mount.enter()?;
+        let epoch = mount.epoch();
+        let made = mount.volume().create(&caller.ctx(), node.node(), name, mode, flags)?;
+        dir.note_change();
+        Ok((mount.remember(dir, name, &made.found, dir.change_number(), epoch), made.handle))
+    }
+
+    /// Makes a node in a volume and remembers its name.
+    fn make(
+        &self,
+        caller: &Caller,
+        walked: &Walked,
+        dir: &Arc<VolumeNode>,
+        make: impl FnOnce(&Arc<Mount>, &nxvfs_abi::Ctx, u64, &[u8]) -> Result<FoundNode>,
+    ) -> Result<()> {
+        let mount = dir.mount();
+        let _alive = mount.enter()?;
+        let epoch = mount.epoch();
+        let found = make(mount, &caller.ctx(), dir.node(), &walked.name)?;
+        walked.parent.note_change();
+        let change = walked.parent.change_number();
+        mount.remember(&walked.parent, &walked.name, &found, change, epoch);
+        Ok(())
+    }
+
+    /// Takes a name away that is no directory's. Errors: ENOENT, EISDIR, EROFS, EBUSY (a device that is attached).
+    pub fn unlink(&self, caller: &Caller, base: &Arc<Dentry>, path: &[u8]) -> Result<()> {
+        let (walked, dentry) = self.walk_to_take(caller, base, path)?;
+        self.may_change(caller, &walked.parent)?;
+        if dentry.inode().is_directory() {
+            return Err(Errno::EISDIR.into());
+        }
+        match (walked.parent.inode(), dentry.inode()) {
+            (Inode::Pseudo(_), Inode::Pseudo(node)) => match node.kind() {
+                PseudoKind::Block(_) => Err(TreeError::PseudoOnly {
+                    path: show(path),
+                    action: "unlink a device; use detach".to_owned(),
+                }
+                .into()),
+                _ => self.remove_pseudo(&dentry),
+            },
+            (Inode::Volume(dir), _) => {
+                self.take(caller, &Spot { dir: &walked.parent, name: &walked.name }, dir, false)
+            }
+            _ => Err(Errno::EBUSY.into()),
+        }
+    }
+
+    /// Takes an empty directory away. Errors: ENOENT, ENOTDIR, ENOTEMPTY, EBUSY (a mount point), EROFS.
+    pub fn rmdir(&self, caller: &Caller, base: &Arc<Dentry>, path: &[u8]) -> Result<()> {
+        let (walked, dentry) = self.walk_to_take(caller, base, path)?;
+        self.may_change(caller, &walked.parent)?;
+        super::need_directory(dentry.inode())?;
+        match (walked.parent.inode(), dentry.inode()) {
+            (Inode::Pseudo(_), Inode::Pseudo(_)) => self.remove_pseudo(&dentry),
+            (Inode::Volume(dir), Inode::Volume(node)) if Arc::ptr_eq(dir.mount(), node.mount()) => {
+                self.take(caller, &Spot { dir: &walked.parent, name: &walked.name }, dir, true)
+            }
+            _ => Err(Errno::EBUSY.into()),
+        }
+    }
+
+    fn take(&self, caller: &Caller, spot: &Spot<'_>, dir: &Arc<VolumeNode>, directory: bool) -> Result<()> {
+        let mount = dir.mount();
+        let _alive = mount.enter()?;
+        let ctx = caller.ctx();
+        let known = mount.lookup(&ctx, spot.dir, spot.name)?;
+        if known.is_some_and(|d| d.mounted().is_some()) {
+            return Err(Errno::EBUSY.into());
+        }
+        if directory {
+            mount.volume().rmdir(&ctx, dir.node(), spot.name)?;
+        } else {
+            mount.volume().unlink(&ctx, dir.node(), spot.name)?;
+        }
+        spot.dir.note_change();
+        drop(spot.dir.forget_child(spot.name));
+        Ok(())
+    }
+
+    /// Renames. Errors: EXDEV, EINVAL (into its own subtree), EISDIR, ENOTDIR, ENOTEMPTY, EEXIST, EROFS, EBUSY,
+    /// EPERM in the host's own tree.
+    pub fn rename(
+        &self,
+        caller: &Caller,
+        base: &Arc<Dentry>,
+        old: &[u8],
+        new: &[u8],
+        flags: u32,
+    ) -> Result<()> {
+        let (from, dentry) = self.walk_to_take(caller, base, old)?;
+        let to = self.walk(caller, base, new, Follow::No)?;
+        if to.name.is_empty() {
+            return Err(Errno::EBUSY.into());
+        }
+        let (Inode::Volume(old_dir), Inode::Volume(new_dir)) = (from.parent.inode(), to.parent.inode())
+        else {
+            if matches!((from.parent.inode(), to.parent.inode()), (Inode::Pseudo(_), Inode::Pseudo(_))) {
+                return Err(TreeError::PseudoOnly { path: show(old), action: "rename".to_owned() }.into());
+            }
+            return Err(Errno::EXDEV.into());
+        };
+        let mount = old_dir.mount();
+        let same_volume = |d: &Dentry| d.inode().mount().is_some_and(|m| Arc::ptr_eq(m, mount));
+        if !Arc::ptr_eq(mount, new_dir.mount()) {
+            return Err(Errno::EXDEV.into());
+        }
+        if !same_volume(&dentry) || to.dentry.as_ref().is_some_and(|d| !same_volume(d)) {
+            return Err(Errno::EBUSY.into());
+        }
+        self.may_change(caller, &from.parent)?;
+        self.may_change(caller, &to.parent)?;
+        if to.must_be_directory && !dentry.inode().is_directory() {
+            return Err(Errno::ENOTDIR.into());
+        }
+        if within(&to.parent, &dentry) || to.dentry.as_ref().is_some_and(|d| within(&from.parent, d)) {
+            let exchange = flags & nxvfs_abi::filesystem::RENAME_EXCHANGE != 0;
+            let errno =
+                if within(&to.parent, &dentry) || exchange { Errno::EINVAL } else { Errno::ENOTEMPTY };
+            return Err(errno.into());
+        }
+        let _alive = mount.enter()?;
+        let (old_spot, new_spot) = ((old_dir.node(), &*from.name), (new_dir.node(), &*to.name));
+        mount.volume().rename(&caller.ctx(), old_spot, new_spot, flags)?;
+        for walked in [&from, &to] {
+            walked.parent.note_change();
+            drop(walked.parent.forget_child(&walked.name));
+        }
+        // Descriptors keep their dentries: their paths follow the file.
+        dentry.move_to(&to.parent, &to.name);
+        if let Some(other) = to.dentry
+            && flags & nxvfs_abi::filesystem::RENAME_EXCHANGE != 0
+        {
+            other.move_to(&from.parent, &from.name);
+        }
+        Ok(())
+    }
+
+    /// Changes attributes. Errors: EROFS, EPERM (not the owner; the host's own tree), and the file system's.
+    pub fn set_attr(&self, caller: &Caller, inode: &Inode, set: &SetAttr) -> Result<()> {
+        let Inode::Volume(node) = inode else {
+            return Err(TreeError::PseudoOnly {
+                path: String::new(),
+                action: "change attributes".to_owned(),
+            }
+            .into());
+        };
+        let mount = node.mount();
+        mount.need_writable()?;
+        let ctx = caller.ctx();
+        if caller.uid != 0 && caller.uid != node.attr(&ctx)?.uid {
+            return Err(Errno::EPERM.into());
+        }
+        let _alive = mount.enter()?;
+        let attr = mount.volume().setattr(&ctx, node.node(), set)?;
+        node.set_attr(attr, u64::MAX);
+        Ok(())
+    }
+}
+
+/// Whether `dir` is `top` or lies below it.
+fn within(dir: &Arc<Dentry>, top: &Arc<Dentry>) -> bool {
+    let mut at = Some(dir.clone());
+    while let Some(dentry) = at {
+        if Arc::ptr_eq(&dentry, top) {
+            return true;
+        }
+        at = dentry.parent();
+    }
+    false
+}

@@ -1,0 +1,197 @@
+//! What a name leads to: a pseudo node, or a node of a volume.
+
+use nxvfs_abi::Ctx;
+use nxvfs_abi::filesystem::Attr;
+use nxvfs_abi::types::mode;
+use rustix::time::{ClockId, clock_gettime};
+
+use super::mount::Mount;
+use super::pseudo::{PseudoKind, PseudoNode};
+use crate::base::sync::{Arc, AtomicU64, Ordering, RwLock, read, write};
+use crate::base::{Errno, Result};
+use crate::bridge::FoundNode;
+
+/// Attributes with the number of the volume, as `stat` tells them.
+#[derive(Clone, Copy)]
+pub struct Stat {
+    /// Number of the volume: a mount's, or 0 for the host's own tree.
+    pub dev: u64,
+    /// The attributes.
+    pub attr: Attr,
+}
+
+/// A node of a volume. One object however many names and descriptors lead to it.
+pub struct VolumeNode {
+    mount: Arc<Mount>,
+    node: u64,
+    file_type: u32,
+    /// What the file system counts for us; given back when the object ends.
+    count: AtomicU64,
+    attr: RwLock<Known>,
+}
+
+/// Attributes and how long they may be trusted.
+#[derive(Clone, Copy)]
+struct Known {
+    attr: Attr,
+    valid_until: u64,
+    epoch: u64,
+}
+
+/// Monotonic time in nanoseconds, to a few milliseconds.
+pub(super) fn coarse_ns() -> u64 {
+    let now = clock_gettime(ClockId::MonotonicCoarse);
+    (now.tv_sec as u64).saturating_mul(1_000_000_000).saturating_add(now.tv_nsec as u64)
+}
+
+/// When something that may be trusted for `valid_ns` ends to be trusted; `u64::MAX` for never.
+pub(super) fn until(valid_ns: u64) -> u64 {
+    if valid_ns == u64::MAX { u64::MAX } else { coarse_ns().saturating_add(valid_ns) }
+}
+
+/// Whether such a time has not come yet.
+pub(super) fn still_valid(until: u64) -> bool {
+    until == u64::MAX || coarse_ns() < until
+}
+
+impl VolumeNode {
+    pub(super) fn new(mount: Arc<Mount>, node: u64, attr: Attr, attr_valid_ns: u64) -> Arc<Self> {
+        let file_type = attr.file_type();
+        let attr = RwLock::new(Known { attr, valid_until: until(attr_valid_ns), epoch: mount.epoch() });
+        Arc::new(Self { mount, node, file_type, count: AtomicU64::new(0), attr })
+    }
+
+    /// The mount.
+    pub fn mount(&self) -> &Arc<Mount> {
+        &self.mount
+    }
+
+    /// The file system's number of the node.
+    pub fn node(&self) -> u64 {
+        self.node
+    }
+
+    /// Takes over the count and the attributes of one more answer about this node.
+    pub(super) fn adopt(&self, found: &FoundNode) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.set_attr(found.attr, found.attr_valid_ns);
+    }
+
+    pub(super) fn set_attr(&self, attr: Attr, valid_ns: u64) {
+        *write(&self.attr) = Known { attr, valid_until: until(valid_ns), epoch: self.mount.epoch() };
+    }
+
+    /// Attributes, asked anew when they are no longer to be trusted. The type never changes; if the file system says
+    /// otherwise the node is stale.
+    pub fn attr(&self, ctx: &Ctx) -> Result<Attr> {
+        let Known { attr, valid_until, epoch } = *read(&self.attr);
+        if epoch == self.mount.epoch() && still_valid(valid_until) {
+            return Ok(attr);
+        }
+        let _alive = self.mount.enter()?;
+        match self.mount.volume().getattr(ctx, self.node)? {
+            Some(fresh) if fresh.file_type() == self.file_type => {
+                // Good for this answer; how long more, only a lookup tells.
+                self.set_attr(fresh, if valid_until == u64::MAX { u64::MAX } else { 0 });
+                Ok(fresh)
+            }
+            Some(_) => Err(Errno::ESTALE.into()),
+            None => Ok(attr),
+        }
+    }
+
+    /// Takes over attributes after a change through a descriptor.
+    pub fn refresh(&self, attr: Attr) {
+        if attr.file_type() == self.file_type {
+            self.set_attr(attr, u64::MAX);
+        }
+    }
+
+    /// The last known attributes, without a call.
+    pub fn known_attr(&self) -> Attr {
+        read(&self.attr).attr
+    }
+}
+
+impl Drop for VolumeNode {
+    fn drop(&mut self) {
+        self.mount.drop_node(self.node, self);
+        let count = *self.count.get_mut();
+        if count > 0 {
+            self.mount.volume().forget(self.node, count);
+        }
+    }
+}
+
+/// What a name leads to.
+#[derive(Clone)]
+pub enum Inode {
+    /// A node of the host's own tree.
+    Pseudo(Arc<PseudoNode>),
+    /// A node of a volume.
+    Volume(Arc<VolumeNode>),
+}
+
+impl Inode {
+    /// The `S_IFMT` bits.
+    pub fn file_type(&self) -> u32 {
+        match self {
+            Self::Pseudo(node) => match node.kind() {
+                PseudoKind::Directory => mode::S_IFDIR,
+                PseudoKind::Link(_) => mode::S_IFLNK,
+                PseudoKind::Block(_) => mode::S_IFBLK,
+            },
+            Self::Volume(node) => node.file_type,
+        }
+    }
+
+    /// Whether it is a directory.
+    pub fn is_directory(&self) -> bool {
+        self.file_type() == mode::S_IFDIR
+    }
+
+    /// Whether it is a symbolic link.
+    pub fn is_link(&self) -> bool {
+        self.file_type() == mode::S_IFLNK
+    }
+
+    /// Its attributes.
+    pub fn attr(&self, ctx: &Ctx) -> Result<Attr> {
+        match self {
+            Self::Pseudo(node) => Ok(node.attr()),
+            Self::Volume(node) => node.attr(ctx),
+        }
+    }
+
+    /// Its attributes and the number of its volume.
+    pub fn stat(&self, ctx: &Ctx) -> Result<Stat> {
+        let dev = match self {
+            Self::Pseudo(_) => 0,
+            Self::Volume(node) => node.mount.id(),
+        };
+        Ok(Stat { dev, attr: self.attr(ctx)? })
+    }
+
+    /// The target of a symbolic link. Errors: EINVAL if it is none.
+    pub fn readlink(&self, ctx: &Ctx) -> Result<Vec<u8>> {
+        match self {
+            Self::Pseudo(node) => match node.kind() {
+                PseudoKind::Link(target) => Ok(target.to_vec()),
+                _ => Err(Errno::EINVAL.into()),
+            },
+            Self::Volume(node) if node.file_type == mode::S_IFLNK => {
+                let _alive = node.mount.enter()?;
+                node.mount.volume().readlink(ctx, node.node, super::PATH_MAX_BYTES)
+            }
+            Self::Volume(_) => Err(Errno::EINVAL.into()),
+        }
+    }
+
+    /// The mount that it belongs to; `None` for the host's own tree.
+    pub fn mount(&self) -> Option<&Arc<Mount>> {
+        match self {
+            Self::Pseudo(_) => None,
+            Self::Volume(node) => Some(&node.mount),
+        }
+    }
+}

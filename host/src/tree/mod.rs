@@ -1,0 +1,135 @@
+//! Floor 4: the tree: one name space over the pseudo nodes of the host and the volumes of plugins.
+//!
+//! A [`Dentry`] is a name in the tree, an [`Inode`] what it names. Pseudo nodes and nodes of volumes stand behind one
+//! interface; the walk, the cache and the mounts know no difference.
+
+mod access;
+mod cache;
+mod change;
+mod dentry;
+mod gate;
+mod inode;
+mod mount;
+mod negotiate;
+mod pseudo;
+mod walk;
+
+pub use access::{Caller, EXECUTE, READ, WRITE};
+pub use dentry::Dentry;
+pub use inode::{Inode, Stat, VolumeNode};
+pub use mount::{Mount, MountSpec, Mounted};
+pub use negotiate::{Agreement, MmapMode, Tier};
+pub use pseudo::{PseudoKind, PseudoNode};
+pub use walk::{Follow, Walked};
+
+use crate::base::error::teach;
+use crate::base::sync::{Arc, AtomicU64, Ordering, RwLock, read};
+use crate::base::{Errno, Result};
+
+teach! {
+    /// Why the tree refuses.
+    pub enum TreeError {
+        /// No such name.
+        Missing { path: String, name: String } => ENOENT, what: "no such file or directory", place: "{path}",
+            found: "no '{name}'";
+        /// A file where a directory must be.
+        NotDirectory { path: String, name: String } => ENOTDIR, what: "not a directory", place: "{path}",
+            found: "'{name}', which is none";
+        /// Links lead to links without end.
+        Loop { path: String } => ELOOP, what: "too many symbolic links", place: "{path}",
+            expected: "at most 40 on the way";
+        /// A path is too long.
+        PathLong { len: usize } => ENAMETOOLONG, what: "path too long", expected: "at most 4095 bytes",
+            found: "{len}";
+        /// A name is too long.
+        NameLong { name: String, len: usize, max: u32 } => ENAMETOOLONG, what: "name too long",
+            place: "'{name}…'", expected: "at most {max} bytes", found: "{len}";
+        /// Something has the name already.
+        Exists { path: String } => EEXIST, what: "exists already", place: "{path}";
+        /// A mount point is in use.
+        MountBusy { path: String, holders: String } => EBUSY, what: "the volume is in use", place: "{path}",
+            found: "{holders}", remedy: "end these first";
+        /// There is a volume already.
+        Covered { path: String, fs: String } => EBUSY, what: "a volume is mounted there already", place: "{path}",
+            found: "{fs}", remedy: "unmount it, or choose another mount point";
+        /// No volume is mounted there.
+        NotMountPoint { path: String } => EINVAL, what: "nothing is mounted there", place: "{path}",
+            remedy: "name the mount point itself; 'df' lists them";
+        /// A volume cannot be changed.
+        ReadOnly { path: String } => EROFS, what: "read-only file system", place: "{path}";
+        /// The pseudo tree does not offer it.
+        PseudoOnly { path: String, action: String } => EPERM, what: "the host's own tree does not allow to {action}",
+            place: "{path}", remedy: "do it inside a mounted volume";
+        /// Not permitted to this user.
+        Denied { path: String, uid: u32 } => EACCES, what: "permission denied", place: "{path}",
+            found: "user {uid} without the right";
+        /// Mapping in place was demanded and cannot be.
+        NoXip { reason: String } => ENXIO, what: "files of this volume cannot be mapped in place",
+            expected: "what mmap=xip demands", found: "{reason}", remedy: "use mmap=auto, or another driver";
+        /// An option of the host's own makes no sense.
+        Option { name: String, found: String, expected: String } => EINVAL, what: "mount option {name}",
+            expected: "{expected}", found: "'{found}'";
+    }
+}
+
+/// Longest path in bytes, without a terminator.
+pub const PATH_MAX_BYTES: usize = 4095;
+/// Longest name in the pseudo tree, in bytes.
+pub const NAME_MAX_BYTES: u32 = 255;
+
+/// The tree of one host.
+pub struct Tree {
+    root: Arc<Dentry>,
+    mounts: RwLock<Vec<Arc<Mount>>>,
+    next_id: AtomicU64,
+}
+
+impl Tree {
+    /// A tree with a root and nothing in it.
+    pub fn new() -> Self {
+        let root = Dentry::root(Inode::Pseudo(PseudoNode::new(1, PseudoKind::Directory, 0o755)));
+        Self { root, mounts: RwLock::default(), next_id: AtomicU64::new(2) }
+    }
+
+    /// The root directory.
+    pub fn root(&self) -> Arc<Dentry> {
+        self.root.topmost()
+    }
+
+    /// Everything that is mounted, oldest first.
+    pub fn mounts(&self) -> Vec<Arc<Mount>> {
+        read(&self.mounts).clone()
+    }
+
+    fn next_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Tree {
+    fn drop(&mut self) {
+        // A volume may be mounted inside another: the youngest first.
+        for mount in self.mounts().into_iter().rev() {
+            if let Err(e) = self.end_mount(&mount) {
+                log::warn!("unmount {}: {e}", mount.path());
+            }
+        }
+        self.root.prune();
+    }
+}
+
+/// A path's bytes for a sentence.
+pub(crate) fn show(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).into_owned()
+}
+
+/// EISDIR and ENOTDIR of what is needed and what is there.
+pub(crate) fn need_directory(inode: &Inode) -> Result<()> {
+    if inode.is_directory() { Ok(()) } else { Err(Errno::ENOTDIR.into()) }
+}

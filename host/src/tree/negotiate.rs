@@ -1,0 +1,110 @@
+//! What a file system and its device agree on at mount: whether files can be mapped in place.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::TreeError;
+use crate::bridge::{Volume, host_ctx};
+use crate::device::BlockDevice;
+
+/// What the user wants, `-o mmap=…`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum MmapMode {
+    /// In place where possible, else through RAM.
+    #[default]
+    Auto,
+    /// In place, or refuse the mount.
+    Xip,
+    /// Through RAM, always.
+    Ram,
+    /// Not at all.
+    None,
+}
+
+impl FromStr for MmapMode {
+    type Err = TreeError;
+
+    fn from_str(text: &str) -> Result<Self, TreeError> {
+        Ok(match text {
+            "auto" => Self::Auto,
+            "xip" => Self::Xip,
+            "ram" => Self::Ram,
+            "none" => Self::None,
+            other => {
+                return Err(TreeError::Option {
+                    name: "mmap".to_owned(),
+                    found: other.to_owned(),
+                    expected: "auto, xip, ram or none".to_owned(),
+                });
+            }
+        })
+    }
+}
+
+/// How files of a volume are mapped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tier {
+    /// In place on the medium.
+    Xip,
+    /// Through a copy in RAM.
+    Ram,
+    /// Not at all.
+    None,
+}
+
+impl fmt::Display for Tier {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Xip => "xip",
+            Self::Ram => "ram",
+            Self::None => "none",
+        })
+    }
+}
+
+/// What was agreed, and why not more.
+#[derive(Clone, Debug)]
+pub struct Agreement {
+    /// Whether the file system tells where its files lie (`FIOC_MMAP`).
+    pub fioc_mmap: bool,
+    /// The medium as memory (`BIOC_XIPBASE`): its length, and whether stores reach it.
+    pub bioc_xipbase: Option<(u64, bool)>,
+    /// The best tier that files of this volume get.
+    pub tier: Tier,
+    /// Why this one.
+    pub reason: String,
+}
+
+/// Asks both sides and writes down what they agree on.
+pub(super) fn negotiate(volume: &Volume, device: Option<&BlockDevice>, mode: MmapMode) -> Agreement {
+    let fioc_mmap = volume.offers_extents(&host_ctx());
+    let grant = device.and_then(BlockDevice::grant);
+    let bioc_xipbase = grant.map(|g| (g.len_bytes, g.writable));
+    let (tier, reason) = match (mode, device, grant) {
+        (MmapMode::None, ..) => (Tier::None, "switched off by mmap=none".to_owned()),
+        (MmapMode::Ram, ..) => (Tier::None, no_mapper("in place is switched off by mmap=ram")),
+        (_, None, _) => (Tier::None, no_mapper("the volume has no device")),
+        (_, Some(device), None) => {
+            (Tier::None, no_mapper(&format!("driver {} grants no memory (BIOC_XIPBASE)", device.driver())))
+        }
+        (_, Some(_), Some(_)) if !fioc_mmap => {
+            (Tier::None, no_mapper("the file system does not tell where its files lie (FIOC_MMAP)"))
+        }
+        (_, Some(device), Some(grant)) if grant.object.is_none() => (
+            Tier::None,
+            no_mapper(&format!(
+                "driver {} grants an address without a memory object, so only addresses in place can be lent",
+                device.driver()
+            )),
+        ),
+        (_, Some(_), Some(_)) => {
+            (Tier::Xip, "the device grants its memory and the file system its extents".to_owned())
+        }
+    };
+    Agreement { fioc_mmap, bioc_xipbase, tier, reason }
+}
+
+/// The RAM tier needs a mapper, and this host has none yet.
+fn no_mapper(reason: &str) -> String {
+    format!("{reason}; no mapper for a RAM copy")
+}
