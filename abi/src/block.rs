@@ -76,7 +76,7 @@ pub struct XipGrant {
     pub len_bytes: u64,
     /// Where in the memory object the medium's first byte lies; a multiple of the page size.
     pub memory_offset: u64,
-    /// Descriptor of the memory object (a memfd or a file) behind `base`, or -1 if there is none. The host
+    /// With [`XIP_MEMORY_OBJECT`]: descriptor of the memory object (a memfd or a file) behind `base`. The host
     /// duplicates it; the driver keeps its own. Views of their own need it; without it only addresses inside the
     /// grant can be handed out.
     pub memory_fd: i32,
@@ -88,6 +88,8 @@ growable!(XipGrant, min = 40, XipGrantIn, XipGrantOut);
 
 /// [`XipGrant::flags`]: stores through the memory reach the medium.
 pub const XIP_WRITABLE: u32 = 1;
+/// [`XipGrant::flags`]: `memory_fd` and `memory_offset` hold. A flag, because 0 is a descriptor too.
+pub const XIP_MEMORY_OBJECT: u32 = 2;
 
 /// Flag of `write`: the data are on the medium, not in a volatile cache, when the call returns.
 pub const WRITE_FUA: u32 = 1;
@@ -115,13 +117,14 @@ pub struct BlockOps {
         ) -> i32,
     >,
     /// Required. Ends a device that nobody uses: everything written is on the medium, memory is freed. A failure
-    /// is reported, and the device is gone nevertheless. `[any thread] [once] [blocks]`
+    /// is reported, and the device is gone nevertheless. `[any thread] [once] [blocks] [services]`
     pub detach: Option<unsafe extern "C" fn(dev: *mut c_void, ctx: CtxIn) -> i32>,
     /// Required. Fills the shape. `[any thread] [brief]`
     pub geometry: Option<unsafe extern "C" fn(dev: *mut c_void, ctx: CtxIn, out: GeometryOut) -> i32>,
-    /// Required. Reads `sector_count` sectors into `buf` (of that many sectors' bytes). Answers the number of
-    /// sectors read, all of them unless the medium ends or fails on the way; after a failure `buf` is undefined.
-    /// `flags`: [`IO_META`]. Errors: EIO, EINVAL outside the medium. `[any thread] [blocks]`
+    /// Required. Reads `sector_count` sectors into `buf` (of that many sectors' bytes). Answers `sector_count`; fewer
+    /// mean that the medium failed on the way. After a failure `buf` is undefined. `flags`: [`IO_META`]. Errors: EIO;
+    /// EINVAL if any of the sectors lies outside the medium, and then none is read.
+    /// `[any thread] [blocks] [services]`
     pub read: Option<
         unsafe extern "C" fn(
             dev: *mut c_void,
@@ -134,7 +137,7 @@ pub struct BlockOps {
     >,
     /// Writes sectors, as `read`. `flags`: [`WRITE_FUA`], [`IO_META`]. Each sector is written whole or not at all;
     /// after a failure each holds its old or its new content. Absent: EROFS. Errors: EROFS, EIO, ENOSPC, EINVAL
-    /// outside the medium. `[any thread] [blocks]`
+    /// outside the medium. `[any thread] [blocks] [services]`
     pub write: Option<
         unsafe extern "C" fn(
             dev: *mut c_void,
@@ -146,12 +149,13 @@ pub struct BlockOps {
         ) -> i64,
     >,
     /// All writes that were answered are on the medium when this returns. Absent: nothing to do.
-    /// `[any thread] [blocks]`
+    /// `[any thread] [blocks] [services]`
     pub flush: Option<unsafe extern "C" fn(dev: *mut c_void, ctx: CtxIn) -> i32>,
     /// No write after this call reaches the medium before all writes answered before it. Absent: `flush`.
-    /// `[any thread] [blocks]`
+    /// `[any thread] [blocks] [services]`
     pub barrier: Option<unsafe extern "C" fn(dev: *mut c_void, ctx: CtxIn) -> i32>,
-    /// The content of the sectors is no longer needed. Absent: nothing happens. `[any thread] [blocks]`
+    /// The content of the sectors is no longer needed. Absent: nothing happens.
+    /// `[any thread] [blocks] [services]`
     pub discard: Option<
         unsafe extern "C" fn(dev: *mut c_void, ctx: CtxIn, start_sector: u64, sector_count: u64) -> i32,
     >,
@@ -159,8 +163,8 @@ pub struct BlockOps {
     /// is taken as read-only and as long as the geometry; if that fails too, there is no XIP.
     /// `[any thread] [brief]`
     pub xip_grant: Option<unsafe extern "C" fn(dev: *mut c_void, ctx: CtxIn, out: XipGrantOut) -> i32>,
-    /// Any command. `arg` is a value, or the address of `size` bytes; `size` 0 with an unknown command means
-    /// opaque. Absent: ENOTTY. `[any thread] [blocks]`
+    /// Any command. `arg` is a value, or the address of `arg_size` bytes; `arg_size` 0 with an unknown command means
+    /// opaque. Absent: ENOTTY. `[any thread] [blocks] [services]`
     #[sabi(last_prefix_field)]
     pub ioctl: Option<
         unsafe extern "C" fn(dev: *mut c_void, ctx: CtxIn, command: u32, arg: usize, arg_size: usize) -> i64,

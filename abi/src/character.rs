@@ -27,6 +27,13 @@ pub mod event {
     pub const POLLNVAL: u32 = 0x20;
 }
 
+/// `whence` of `seek`: from the start.
+pub const SEEK_SET: u32 = 0;
+/// `whence` of `seek`: from the position.
+pub const SEEK_CUR: u32 = 1;
+/// `whence` of `seek`: from the end.
+pub const SEEK_END: u32 = 2;
+
 /// A character driver's table. Calls may overlap only if the driver is declared parallel.
 #[repr(C)]
 #[derive(Clone, Copy, StableAbi)]
@@ -75,7 +82,7 @@ pub struct CharacterOps {
             len: usize,
         ) -> i64,
     >,
-    /// Moves a position of the driver's own; answers the new one. Absent: ESPIPE. `[any thread] [brief]`
+    /// Moves a position of the driver's own by `SEEK_*`; answers the new one. Absent: ESPIPE. `[any thread] [brief]`
     pub seek: Option<
         unsafe extern "C" fn(dev: *mut c_void, ctx: CtxIn, handle: u64, offset: i64, whence: u32) -> i64,
     >,

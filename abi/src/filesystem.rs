@@ -6,7 +6,7 @@
 //!   of the node it answers. `forget(node, n)` takes n away. The root has a count of one from `mount` to
 //!   `unmount`, which forgets everything. `readdir` adds none. The content of a node without names lives until
 //!   its count is zero and nothing pins it.
-//! * **Names** are the bytes of one path component: 1 to `name_max` of them, never `.` or `..`, no `/`, no NUL.
+//! * **Names** are the bytes of one path component: 1 to `name_max_bytes` of them, never `.` or `..`, no `/`, no NUL.
 //!   The host answers `.` and `..` itself.
 //! * **Permissions**, the type of a node (a directory where one is needed) and a volume's being read-only are
 //!   checked by the host before the call; a file system may check again.

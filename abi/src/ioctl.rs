@@ -6,7 +6,7 @@
 
 use abi_stable::StableAbi;
 
-use crate::grow::growable;
+use crate::grow::{Grow, growable};
 use crate::types::Str;
 
 /// Reformat the volume. Never forwarded by accident: see the module's comment.
@@ -71,7 +71,7 @@ pub struct Known {
     pub name: &'static str,
     /// Direction of the argument.
     pub direction: Direction,
-    /// Bytes that the argument points to; 0 for [`Direction::Value`].
+    /// Bytes that the argument points to, for a struct that may grow the fewest; 0 for [`Direction::Value`].
     pub size_bytes: usize,
 }
 
@@ -99,9 +99,9 @@ known! {
     FIOC_XIPBASE Fill size_of::<usize>();
     FIOC_MMAP Fill size_of::<usize>();
     BIOC_XIPBASE Fill size_of::<usize>();
-    BIOC_GEOMETRY Fill size_of::<crate::block::Geometry>();
+    BIOC_GEOMETRY Fill crate::block::Geometry::MIN_SIZE as usize;
     BIOC_FLUSH Value 0;
-    BIOC_PARTINFO Fill size_of::<PartitionInfo>();
+    BIOC_PARTINFO Fill PartitionInfo::MIN_SIZE as usize;
     BIOC_BLKSSZGET Fill 4;
     BIOC_BLKGETSIZE Fill 8;
     BIOC_DISCARD Value 0;

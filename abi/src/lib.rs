@@ -26,8 +26,12 @@
 //! | `[once]` | called once for the object, before or after every other call to it |
 //! | `[blocks]` | may do I/O and take long; never waits for an *event* (it answers `EAGAIN` instead) |
 //! | `[brief]` | must return without I/O or waiting |
-//! | `[services]` | may call the host's services; the host never re-enters the same instance from them |
-//! | `[no services]` | must not call services, `log` excepted |
+//! | `[services]` | may call every service; the host never re-enters the same instance from them |
+//!
+//! `log`, `clock`, `wake`, `report_error` and `report_panic` may be called from every function of a plugin, tagged or
+//! not; the two reports from the thread of the call.
+//!
+//! The contract is one of 64-bit machines: sizes and offsets are stated for 8-byte pointers.
 
 #![allow(unsafe_code, reason = "this crate is the boundary: tables of C function pointers")]
 
@@ -51,6 +55,8 @@ pub use types::{Ctx, Extent, Str, Timespec};
 pub const ABI_MAJOR: u16 = 1;
 /// The ABI's minor version. A different minor never refuses: the smaller side's tables and structs hold.
 pub const ABI_MINOR: u16 = 0;
+
+const _: () = assert!(size_of::<usize>() == 8, "the contract is stated for 64-bit machines");
 
 #[doc(hidden)]
 pub use abi_stable;

@@ -25,6 +25,8 @@ pub const MAGIC: u32 = u32::from_le_bytes(*b"NXVP");
 
 /// [`Descriptor::flags`]: built against a contract that is not frozen yet.
 pub const PLUGIN_UNFROZEN: u32 = 1;
+/// What every plugin puts into [`Descriptor::flags`]: the state of the contract it was built against.
+pub const PLUGIN_CONTRACT: u32 = PLUGIN_UNFROZEN;
 /// [`Descriptor::flags`]: a panic in this plugin ends the process; the host warns.
 pub const PLUGIN_PANIC_ABORTS: u32 = 2;
 
@@ -114,11 +116,11 @@ pub struct Descriptor {
     /// Distance of two drivers in bytes.
     pub driver_stride: u32,
     /// Makes the plugin ready for one host, before any other call for it; stores a pointer of the plugin's own in
-    /// `*module`, which every `attach`, `mount` and `probe` gets. Several hosts of a process may each call it.
-    /// Absent: the pointer is null. After a failure nothing is held. `[once] [blocks]`
+    /// `*module`, which every `attach`, `mount` and `probe` gets. Several hosts of a process may each call it, once.
+    /// Absent: the pointer is null. After a failure nothing is held. `[any thread] [once] [blocks]`
     pub init: Option<unsafe extern "C" fn(args: InitArgsIn, module: *mut *mut c_void) -> i32>,
     /// Ends what `init` made; no instance is left, all threads of the plugin's own are joined before it returns.
-    /// Absent: nothing to do. `[once] [blocks]`
+    /// Absent: nothing to do. `[any thread] [once] [blocks]`
     pub exit: Option<unsafe extern "C" fn(module: *mut c_void)>,
     /// The host's log level changed ([`crate::services::level`]). Absent: the plugin goes on as before.
     /// `[any thread] [brief]`
@@ -136,7 +138,7 @@ unsafe impl Send for Driver {}
 // SAFETY: as above.
 unsafe impl Sync for Driver {}
 
-/// The C door: `nx_plugin_ENTRY`.
+/// The C door: `nx_plugin_ENTRY`. Answers a constant. `[any thread] [brief]`
 pub type CEntry = unsafe extern "C" fn(host_major: u16, host_minor: u16) -> *const Descriptor;
 
 /// Prefix of the C door's symbol.

@@ -59,8 +59,9 @@ growable!(ErrorText, min = 88, ErrorTextIn, ErrorTextOut);
 
 /// The host's table. It lives as long as the process.
 ///
-/// Every function may be called from any thread during any call that is tagged `[services]`; `log`, `clock` and
-/// `wake` from any thread at any time between `init` and the end of `exit`.
+/// Every function may be called from any thread during any call that is tagged `[services]`; `report_error` and
+/// `report_panic` during every call, from its own thread; `log`, `clock` and `wake` from any thread at any time
+/// between `init` and the end of `exit`.
 #[repr(C)]
 #[derive(Clone, Copy, StableAbi)]
 #[sabi(kind(Prefix(prefix_ref = ServicesRef, prefix_fields = ServicesPrefix)))]

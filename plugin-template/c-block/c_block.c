@@ -130,8 +130,8 @@ static int64_t control(void *dev, const nx_ctx *ctx, uint32_t command, uintptr_t
 static int32_t xip_grant(void *dev, const nx_ctx *ctx, nx_xip_grant *out)
 {
     const struct disk *disk = dev;
-    nx_xip_grant grant = { .size = sizeof grant, .flags = NX_XIP_WRITABLE, .base = disk->base,
-        .len_bytes = disk->sectors * SECTOR, .memory_fd = disk->fd };
+    nx_xip_grant grant = { .size = sizeof grant, .flags = NX_XIP_WRITABLE | NX_XIP_MEMORY_OBJECT,
+        .base = disk->base, .len_bytes = disk->sectors * SECTOR, .memory_fd = disk->fd };
     nx_fill(out, &grant, sizeof grant);
     return 0;
 }
@@ -142,7 +142,7 @@ static const nx_block_ops ops = { .size = sizeof ops, .attach = attach, .detach 
 /* Flags 0: serial, one call at a time into a disk. NX_DRIVER_PARALLEL would ask for locks of your own. */
 static const nx_driver driver = { sizeof driver, NX_KIND_BLOCK, 0, 0, NX_STR("c-block"), &ops };
 static const nx_descriptor descriptor = { .size = sizeof descriptor, .magic = NX_MAGIC,
-    .abi_major = NX_ABI_MAJOR, .abi_minor = NX_ABI_MINOR, .flags = NX_PLUGIN_UNFROZEN,
+    .abi_major = NX_ABI_MAJOR, .abi_minor = NX_ABI_MINOR, .flags = NX_PLUGIN_CONTRACT,
     .name = NX_STR("c-block"), .version = NX_STR("0.1.0"), .drivers = &driver, .driver_count = 1,
     .driver_stride = sizeof driver, .init = init };
 

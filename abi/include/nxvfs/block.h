@@ -66,10 +66,9 @@ typedef struct nx_xip_grant {
     uint64_t len_bytes;
     /* Where in the memory object the medium's first byte lies; a multiple of the page size. */
     uint64_t memory_offset;
-    /* Descriptor of the memory object (a memfd or a file) behind `base`, or -1 if there is none. The host
-     * duplicates it; the driver keeps its own. Views of their own need it; without it only addresses inside
-     * the grant can be handed out. A zeroed struct says descriptor 0, so a driver without one must store
-     * the -1. */
+    /* With `NX_XIP_MEMORY_OBJECT`: descriptor of the memory object (a memfd or a file) behind `base`. The
+     * host duplicates it; the driver keeps its own. Views of their own need it; without it only addresses
+     * inside the grant can be handed out. */
     int32_t memory_fd;
     /* Zero. */
     uint32_t reserved;
@@ -77,6 +76,8 @@ typedef struct nx_xip_grant {
 
 /* `nx_xip_grant.flags`: stores through the memory reach the medium. */
 #define NX_XIP_WRITABLE 1u
+/* `nx_xip_grant.flags`: `memory_fd` and `memory_offset` hold. A flag, because 0 is a descriptor too. */
+#define NX_XIP_MEMORY_OBJECT 2u
 
 /* Flag of `write`: the data are on the medium, not in a volatile cache, when the call returns. */
 #define NX_WRITE_FUA 1u
@@ -96,33 +97,35 @@ typedef struct nx_block_ops {
     int32_t (*attach)(void *module, const nx_ctx *ctx, const nx_attach_args *args, void **dev);
 
     /* Required. Ends a device that nobody uses: everything written is on the medium, memory is freed. A
-     * failure is reported, and the device is gone nevertheless. [any thread] [once] [blocks] */
+     * failure is reported, and the device is gone nevertheless. [any thread] [once] [blocks] [services] */
     int32_t (*detach)(void *dev, const nx_ctx *ctx);
 
     /* Required. Fills the shape. [any thread] [brief] */
     int32_t (*geometry)(void *dev, const nx_ctx *ctx, nx_geometry *out);
 
-    /* Required. Reads `sector_count` sectors into `buf` (of that many sectors' bytes). Answers the number
-     * of sectors read, all of them unless the medium ends or fails on the way; after a failure `buf` is
-     * undefined. `flags`: `NX_IO_META`. Errors: EIO, EINVAL outside the medium. [any thread] [blocks] */
+    /* Required. Reads `sector_count` sectors into `buf` (of that many sectors' bytes). Answers
+     * `sector_count`; fewer mean that the medium failed on the way. After a failure `buf` is undefined.
+     * `flags`: `NX_IO_META`. Errors: EIO; EINVAL if any of the sectors lies outside the medium, and then
+     * none is read. [any thread] [blocks] [services] */
     int64_t (*read)(void *dev, const nx_ctx *ctx, uint64_t start_sector, uint32_t sector_count, uint8_t *buf,
                     uint32_t flags);
 
     /* Writes sectors, as `read`. `flags`: `NX_WRITE_FUA`, `NX_IO_META`. Each sector is written whole or not
      * at all; after a failure each holds its old or its new content. Absent: EROFS. Errors: EROFS, EIO,
-     * ENOSPC, EINVAL outside the medium. [any thread] [blocks] */
+     * ENOSPC, EINVAL outside the medium. [any thread] [blocks] [services] */
     int64_t (*write)(void *dev, const nx_ctx *ctx, uint64_t start_sector, uint32_t sector_count,
                      const uint8_t *buf, uint32_t flags);
 
     /* All writes that were answered are on the medium when this returns. Absent: nothing to do.
-     * [any thread] [blocks] */
+     * [any thread] [blocks] [services] */
     int32_t (*flush)(void *dev, const nx_ctx *ctx);
 
     /* No write after this call reaches the medium before all writes answered before it. Absent: `flush`.
-     * [any thread] [blocks] */
+     * [any thread] [blocks] [services] */
     int32_t (*barrier)(void *dev, const nx_ctx *ctx);
 
-    /* The content of the sectors is no longer needed. Absent: nothing happens. [any thread] [blocks] */
+    /* The content of the sectors is no longer needed. Absent: nothing happens.
+     * [any thread] [blocks] [services] */
     int32_t (*discard)(void *dev, const nx_ctx *ctx, uint64_t start_sector, uint64_t sector_count);
 
     /* Grants the medium as memory, until `detach`. Absent: the host asks by ioctl `NX_BIOC_XIPBASE`, whose
@@ -131,7 +134,8 @@ typedef struct nx_block_ops {
     int32_t (*xip_grant)(void *dev, const nx_ctx *ctx, nx_xip_grant *out);
 
     /* Any command. `arg` is a value, or the address of `arg_size` bytes; `arg_size` 0 with an unknown command
-     * means opaque. Absent: ENOTTY. [any thread] [blocks] */
+     * means opaque. Absent: ENOTTY. [any thread] [blocks]
+     * [services] */
     int64_t (*ioctl)(void *dev, const nx_ctx *ctx, uint32_t command, uintptr_t arg, size_t arg_size);
 } nx_block_ops;
 

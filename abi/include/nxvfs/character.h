@@ -31,6 +31,13 @@ extern "C" {
 /* No such descriptor; made by the host only. */
 #define NX_POLLNVAL 0x20u
 
+/* `whence` of `seek`: from the start. */
+#define NX_SEEK_SET 0u
+/* `whence` of `seek`: from the position. */
+#define NX_SEEK_CUR 1u
+/* `whence` of `seek`: from the end. */
+#define NX_SEEK_END 2u
+
 /* A character driver's table. Calls may overlap only if the driver is declared parallel. */
 typedef struct nx_character_ops {
     /* Size of this table in bytes. */
@@ -59,7 +66,7 @@ typedef struct nx_character_ops {
     int64_t (*write)(void *dev, const nx_ctx *ctx, uint64_t handle, uint64_t offset, const uint8_t *buf,
                      size_t len);
 
-    /* Moves a position of the driver's own; answers the new one. Absent: ESPIPE. [any thread] [brief] */
+    /* Moves a position of the driver's own by `NX_SEEK_*`; answers the new one. Absent: ESPIPE. [any thread] [brief] */
     int64_t (*seek)(void *dev, const nx_ctx *ctx, uint64_t handle, int64_t offset, uint32_t whence);
 
     /* Any command, as `nx_block_ops.ioctl`. Absent: ENOTTY. [any thread] [blocks] */

@@ -42,8 +42,7 @@
  *   [once]         called once for the object, before or after every other call to it
  *   [blocks]       may do I/O and take long; never waits for an event (it answers EAGAIN instead)
  *   [brief]        must return without I/O or waiting
- *   [services]     may call the host's services; the host never re-enters the same instance from them
- *   [no services]  must not call services, `log` excepted
+ *   [services]     may call every service; the host never re-enters the same instance from them
  */
 #ifndef NXVFS_NXVFS_H
 #define NXVFS_NXVFS_H

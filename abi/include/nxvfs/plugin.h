@@ -34,6 +34,8 @@ extern "C" {
 
 /* `nx_descriptor.flags`: built against a contract that is not frozen yet. */
 #define NX_PLUGIN_UNFROZEN 1u
+/* What every plugin puts into `nx_descriptor.flags`: the state of the contract it was built against. */
+#define NX_PLUGIN_CONTRACT NX_PLUGIN_UNFROZEN
 /* `nx_descriptor.flags`: a panic in this plugin ends the process; the host warns. */
 #define NX_PLUGIN_PANIC_ABORTS 2u
 
@@ -109,11 +111,12 @@ typedef struct nx_descriptor {
 
     /* Makes the plugin ready for one host, before any other call for it; stores a pointer of the plugin's
      * own in `*module`, which every `attach`, `mount` and `probe` gets. Several hosts of a process may each
-     * call it. Absent: the pointer is null. After a failure nothing is held. [once] [blocks] */
+     * call it, once. Absent: the pointer is null. After a failure nothing is held.
+     * [any thread] [once] [blocks] */
     int32_t (*init)(const nx_init_args *args, void **module);
 
     /* Ends what `init` made; no instance is left, all threads of the plugin's own are joined before it
-     * returns. Absent: nothing to do. [once] [blocks] */
+     * returns. Absent: nothing to do. [any thread] [once] [blocks] */
     void (*exit)(void *module);
 
     /* The host's log level changed (`NX_LOG_*`). Absent: the plugin goes on as before.
@@ -121,7 +124,7 @@ typedef struct nx_descriptor {
     void (*set_log_level)(uint32_t level);
 } nx_descriptor;
 
-/* The C door: `nx_plugin_ENTRY`. */
+/* The C door: `nx_plugin_ENTRY`. Answers a constant. [any thread] [brief] */
 typedef const nx_descriptor *(*nx_c_entry)(uint16_t host_major, uint16_t host_minor);
 
 /* Prefix of the C door's symbol. */

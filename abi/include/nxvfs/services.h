@@ -58,7 +58,8 @@ typedef struct nx_error_text {
 
 /* The host's table. It lives as long as the process.
  *
- * Every function may be called from any thread during any call that is tagged [services]; `log`, `clock`
+ * Every function may be called from any thread during any call that is tagged [services]; `report_error`
+ * and `report_panic` during every call, from its own thread; `log`, `clock`
  * and `wake` from any thread at any time between `init` and the end of `exit`. */
 typedef struct nx_services {
     /* Size of this table in bytes. */

@@ -113,7 +113,7 @@ impl<'a> Grant<'a> {
     /// `out` is null or writable for as many bytes as it states.
     pub(crate) unsafe fn fill(&self, out: XipGrantOut) {
         let wire = XipGrant {
-            flags: if self.writable { XIP_WRITABLE } else { 0 },
+            flags: XIP_MEMORY_OBJECT | if self.writable { XIP_WRITABLE } else { 0 },
             base: self.memory.base(),
             len_bytes: self.memory.len() as u64,
             memory_offset: 0,

@@ -173,7 +173,7 @@ pub const fn descriptor(
         magic: MAGIC,
         abi_major: ABI_MAJOR,
         abi_minor: ABI_MINOR,
-        flags: PLUGIN_UNFROZEN | if cfg!(panic = "abort") { PLUGIN_PANIC_ABORTS } else { 0 },
+        flags: PLUGIN_CONTRACT | if cfg!(panic = "abort") { PLUGIN_PANIC_ABORTS } else { 0 },
         name: Str::new(name.as_bytes()),
         version: Str::new(version.as_bytes()),
         drivers: DriverIn(drivers.as_ptr()),

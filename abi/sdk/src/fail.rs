@@ -102,7 +102,11 @@ impl From<Errno> for Fail {
 
 impl From<std::io::Error> for Fail {
     fn from(error: std::io::Error) -> Self {
-        let errno = error.raw_os_error().and_then(Errno::new).unwrap_or(Errno::EIO);
+        let errno = match (error.raw_os_error().and_then(Errno::new), error.kind()) {
+            (Some(errno), _) => errno,
+            (None, std::io::ErrorKind::InvalidInput) => Errno::EINVAL,
+            (None, _) => Errno::EIO,
+        };
         Self::new(errno, error)
     }
 }

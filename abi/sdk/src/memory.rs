@@ -4,7 +4,7 @@ use std::fs::File;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::ptr::NonNull;
 
-use rustix::fs::{MemfdFlags, ftruncate, memfd_create};
+use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, ftruncate, memfd_create};
 use rustix::mm::{MapFlags, MsyncFlags, ProtFlags, mmap, msync, munmap};
 
 use crate::{Errno, Fail, Result};
@@ -30,8 +30,10 @@ unsafe impl Sync for MemoryObject {}
 impl MemoryObject {
     /// Zeroed memory of `len` bytes, every page present. Errors: EINVAL for length 0, ENOMEM.
     pub fn zeroed(len: usize) -> Result<Self> {
-        let fd = memfd_create("nxvfs-medium", MemfdFlags::CLOEXEC)?;
+        let fd = memfd_create("nxvfs-medium", MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING)?;
         ftruncate(&fd, len as u64)?;
+        // Whoever duplicates the descriptor must not be able to pull pages from under the mapping.
+        fcntl_add_seals(&fd, SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
         Self::map(fd, len, true)
     }
 

@@ -167,7 +167,6 @@ impl Block {
     pub fn xip_grant(&self, ctx: &Ctx, len_bytes: u64) -> Result<Option<CheckedGrant>> {
         let Some(ask) = self.ops.xip_grant else { return self.xip_by_ioctl(ctx, len_bytes) };
         let mut out = XipGrant::empty();
-        out.memory_fd = -1;
         // SAFETY: `out` is valid until the call returns.
         let answer = self
             .instance
@@ -191,11 +190,14 @@ impl Block {
 
     /// Duplicates the memory object and checks that it is as long as it must be.
     fn memory_object(&self, grant: &XipGrant, len_bytes: u64) -> Result<Option<(Arc<OwnedFd>, u64)>> {
-        if grant.memory_fd < 0 {
+        if grant.flags & XIP_MEMORY_OBJECT == 0 {
             return Ok(None);
         }
         let lie = |claim: String| self.instance.lie("xip_grant", claim);
-        // SAFETY: borrowed for the duplication only; a descriptor that is not open is answered by EBADF.
+        if grant.memory_fd < 0 {
+            return Err(lie(format!("memory object {}", grant.memory_fd)));
+        }
+        // SAFETY: not -1; borrowed for the duplication only; one that is not open is answered by EBADF.
         let theirs = unsafe { BorrowedFd::borrow_raw(grant.memory_fd) };
         let ours = rustix::io::fcntl_dupfd_cloexec(theirs, 0)
             .map_err(|e| lie(format!("memory object {}: {e}", grant.memory_fd)))?;

@@ -205,8 +205,7 @@ unsafe extern "C" fn device_xip(token: u64, out: XipGrantOut) -> i32 {
             flags: if grant.writable { XIP_WRITABLE } else { 0 },
             base: grant.base as *mut u8,
             len_bytes: grant.len_bytes,
-            // The memory object is the host's business.
-            memory_fd: -1,
+            // The memory object is the host's business: its flag stays unset.
             ..Grow::empty()
         };
         // SAFETY: the plugin vouches for the struct.

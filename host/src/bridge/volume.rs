@@ -5,6 +5,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
 
 use nxvfs_abi::filesystem::*;
+use nxvfs_abi::ioctl::FIOC_MMAP;
 use nxvfs_abi::plugin::KIND_FILESYSTEM;
 use nxvfs_abi::types::{CtxIn, mode};
 use nxvfs_abi::{Ctx, Extent, Grow, Str, grow};
@@ -669,6 +670,22 @@ impl Volume {
 
     /// Whether files of this volume can be mapped in place at all. Asked once, at mount.
     pub fn offers_extents(&self, ctx: &Ctx) -> bool {
+        self.offers_map_extents(ctx) || self.address_by_ioctl(ctx, self.info.root, 0).is_ok_and(|a| a.is_some())
+    }
+
+    /// A file system written in NuttX's way: the address of a file's first byte, by `FIOC_MMAP`. `None` if it does
+    /// not know the command; an address of 0 means that it knows it, but this node has none.
+    pub fn address_by_ioctl(&self, ctx: &Ctx, node: u64, handle: u64) -> Result<Option<usize>> {
+        let mut address = [0; size_of::<usize>()];
+        match self.ioctl_bytes(ctx, node, handle, FIOC_MMAP, &mut address) {
+            Ok(_) => Ok(Some(usize::from_ne_bytes(address))),
+            Err(e) if e.errno() == Errno::ENOTTY => Ok(None),
+            // It knows the command and refuses it here: a directory, say.
+            Err(_) => Ok(Some(0)),
+        }
+    }
+
+    fn offers_map_extents(&self, ctx: &Ctx) -> bool {
         let Some(map) = self.ops.map_extents else { return false };
         let (root, mut pin) = (self.info.root, 0);
         let answer = self.instance.call(ctx, |fs, c| {
@@ -703,6 +720,11 @@ impl Volume {
                 Err(self.instance.lie("map_extents", claim))
             }
         }
+    }
+
+    /// Records that an address by ioctl cannot be.
+    pub fn address_lie(&self, claim: String) -> Error {
+        self.instance.lie("ioctl FIOC_MMAP", claim)
     }
 
     fn extents_lie(&self, extents: &[Extent], offset: u64, len: u64) -> Option<String> {

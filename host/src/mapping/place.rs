@@ -4,7 +4,7 @@ use nxvfs_abi::{Ctx, Extent};
 
 use super::MapError;
 use crate::base::sync::Arc;
-use crate::base::{Hold, Holder, Result};
+use crate::base::{Errno, Hold, Holder, Result};
 use crate::bridge::CheckedGrant;
 use crate::device::BlockDevice;
 use crate::tree::{Tier, VolumeNode};
@@ -97,8 +97,11 @@ impl Source {
                 const MAX_EXTENTS: usize = 4096;
                 let (mut extents, mut pins, mut at) = (Vec::new(), Vec::new(), offset);
                 while at < offset + len && extents.len() < MAX_EXTENTS {
-                    let (more, pin) =
-                        node.mount().volume().map_extents(ctx, node.node(), at, offset + len - at)?;
+                    let told = node.mount().volume().map_extents(ctx, node.node(), at, offset + len - at);
+                    let (more, pin) = match told {
+                        Err(e) if e.errno() == Errno::ENOTSUP => return by_address(node, ctx, offset, len),
+                        told => told?,
+                    };
                     let Some(last) = more.last() else { break };
                     at = last.file_offset + last.len_bytes;
                     pins.push(Pin { node: node.clone(), pin });
@@ -125,7 +128,7 @@ impl Source {
         };
         let (extents, pins) = match self.extents(ctx, offset, len as u64) {
             Ok(found) => found,
-            Err(e) if e.errno() == crate::base::Errno::ENXIO => {
+            Err(e) if matches!(e.errno(), Errno::ENXIO | Errno::ENOTSUP) => {
                 return Ok(Err(NoPlace(e.detail().to_string())));
             }
             Err(e) => return Err(e),
@@ -147,6 +150,30 @@ impl Source {
         let medium_offset = first.medium_offset;
         Ok(Ok(Placed { grant, medium_offset, len, _pins: pins, hold }))
     }
+}
+
+/// The place of a file whose file system tells an address (`FIOC_MMAP`) instead of extents. The address must lie
+/// inside the grant, with the whole file behind it. Such a file system cannot pin.
+fn by_address(node: &VolumeNode, ctx: &Ctx, offset: u64, len: u64) -> Result<(Vec<Extent>, Vec<Pin>)> {
+    let mount = node.mount();
+    let volume = mount.volume();
+    let Some(grant) = mount.device().and_then(|d| d.grant()) else { return Err(Errno::ENOTSUP.into()) };
+    let handle = volume.open(ctx, node.node(), 0)?;
+    let told = volume.address_by_ioctl(ctx, node.node(), handle);
+    volume.release(ctx, node.node(), handle)?;
+    let Some(address) = told? else { return Err(Errno::ENOTSUP.into()) };
+    if address == 0 {
+        return Err(Errno::ENXIO.into());
+    }
+    let start = address.checked_sub(grant.base).map(|start| start as u64);
+    let inside = start.filter(|start| {
+        let end = start.checked_add(node.known_attr().size_bytes.max(offset + len));
+        end.is_some_and(|end| end <= grant.len_bytes)
+    });
+    let Some(start) = inside else {
+        return Err(volume.address_lie(format!("address {address:#x}, outside the device's memory")));
+    };
+    Ok((vec![Extent { file_offset: offset, medium_offset: start + offset, len_bytes: len }], Vec::new()))
 }
 
 /// An address in place, lent until it is dropped.

@@ -9,6 +9,7 @@ use std::ops::ControlFlow;
 use nxvfs_sdk::abi::filesystem::{FINDING_ERROR, FINDING_WARNING};
 use nxvfs_sdk::{Check, Fail, Medium, Result};
 
+use crate::claims::Claims;
 use crate::flaw::{Fault, Flaw};
 use crate::format::{HEADER_MAX_BYTES, Header, Kind, OFFSET_MASK};
 use crate::image::Image;
@@ -33,31 +34,6 @@ type Step<T = ()> = std::result::Result<T, Stop>;
 struct Found {
     header: u32,
     parent: u32,
-}
-
-/// Which parts of the image belong to something: one bit for 16 bytes.
-struct Claims(Vec<u64>);
-
-impl Claims {
-    fn new(full_size_bytes: u32) -> Self {
-        Self(vec![0; full_size_bytes.div_ceil(16 * 64) as usize])
-    }
-
-    /// Takes a range; false if any of it is taken already. Beyond the volume there is nothing to take.
-    fn take(&mut self, offset: u32, len_bytes: u32) -> bool {
-        let (mut unit, end) =
-            (u64::from(offset) / 16, (u64::from(offset) + u64::from(len_bytes)).div_ceil(16));
-        let mut free = true;
-        while unit < end {
-            let Some(word) = self.0.get_mut((unit / 64) as usize) else { break };
-            let count = (64 - unit % 64).min(end - unit);
-            let bits = (u64::MAX >> (64 - count)) << (unit % 64);
-            free &= *word & bits == 0;
-            *word |= bits;
-            unit += count;
-        }
-        free
-    }
 }
 
 struct Examination<'a, 'c> {

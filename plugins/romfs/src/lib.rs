@@ -1,11 +1,11 @@
 //! romfs: the read-only file system of ROM images, as `genromfs` makes them and Linux's `romfs.rst` describes them.
 //!
 //! Everything in an image is a claim: checksums are verified, every offset is bounded before it is used, and three
-//! rules make every walk end ([`tree`]). Reading a file is one comparison and one copy from the medium.
+//! rules make every walk end (`tree`). Reading a file is one comparison and one copy from the medium.
 //!
 //! | file | holds |
 //! |---|---|
-//! | `format` | the bytes: headers, checksums, modes; no I/O |
+//! | `format`, `kind` | the bytes: headers, checksums, modes; no I/O |
 //! | `flaw` | what is wrong with an image, in the parts of a sentence |
 //! | `superblock` | the volume's header, and what to say when there is none |
 //! | `image` | the medium, bounded by the volume's size |
@@ -14,18 +14,20 @@
 //! | `index` | the same as a hash table, made at the first lookup |
 //! | `hash` | the keyed hash of both |
 //! | `tree` | directories in use; the rules against cycles |
-//! | `check` | the examination of a whole image |
+//! | `check`, `claims` | the examination of a whole image |
 
 #![forbid(unsafe_code)]
 
 mod check;
-mod flaw;
+mod claims;
+pub mod flaw;
 pub mod format;
 #[doc(hidden)]
 pub mod fuzz;
 mod hash;
 mod image;
 mod index;
+mod kind;
 mod list;
 mod node;
 mod superblock;

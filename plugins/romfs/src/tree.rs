@@ -7,15 +7,16 @@
 //!    until unmount, some 50 bytes for each directory that was ever looked up.
 //! 3. **Headers are not shared.** In a sound image each header is in one list, so the headers of all lists together
 //!    are no longer than the volume. Each directory is counted once, when it is first indexed; one with which the
-//!    sum would exceed the volume is refused. So all listings together are no longer than the image, although lists
-//!    may run into one another, which rule 2 notices only where there are directories in them.
+//!    sum would exceed twice the volume is refused. So all listings together are bounded by the image, although
+//!    lists may run into one another, which rule 2 notices only where there are directories in them. Twice, so that
+//!    one wrong pointer in a volume that is all headers does not take the directories that are sound.
 //!
 //! The index of a directory is dropped when the host forgets the directory, and made again when needed.
 
 use std::collections::HashMap;
 use std::collections::hash_map::Entry as Place;
 use std::ops::ControlFlow;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use nxvfs_sdk::{Emit, Errno, Fail, Result};
@@ -24,7 +25,7 @@ use crate::flaw::Flaw;
 use crate::format::Kind;
 use crate::hash::Keys;
 use crate::image::Image;
-use crate::index::{Built, Index};
+use crate::index::Index;
 use crate::node::Node;
 
 /// What the root has as its parent.
@@ -36,8 +37,8 @@ struct Slot {
     parent: u32,
     /// How often it was looked up and not forgotten.
     count: AtomicU64,
-    /// Whether its headers count in `Tree::headers_bytes`.
-    counted: AtomicBool,
+    /// Set when it was first indexed: whether rule 3 holds with its headers, which count in `Tree::headers_bytes`.
+    fits: OnceLock<bool>,
     /// Its index, while the count is not zero.
     listing: Option<Arc<Listing>>,
 }
@@ -164,12 +165,12 @@ impl Tree {
 
     /// Lends the index of a directory, made now if need be. No lock is held meanwhile.
     fn with_index<R>(&self, image: &Image, dir: u32, body: impl FnOnce(&Index) -> R) -> Result<R> {
-        let (listing, node, counted) = {
+        let (listing, node, fits) = {
             let slots = self.read();
             let slot = slots.get(&dir).ok_or(Errno::ENOTDIR)?;
             // A node that the host has forgotten.
             let listing = slot.listing.clone().ok_or(Errno::ESTALE)?;
-            (listing, slot.node, slot.counted.load(Relaxed))
+            (listing, slot.node, slot.fits.get().copied())
         };
         if let Some(index) = listing.index.get() {
             return Ok(body(index));
@@ -178,7 +179,7 @@ impl Tree {
         let index = match listing.index.get() {
             Some(index) => index,
             None => {
-                let made = self.make_index(image, &node, counted)?;
+                let made = self.make_index(image, &node, fits)?;
                 listing.index.get_or_init(|| made)
             }
         };
@@ -186,38 +187,37 @@ impl Tree {
         Ok(body(index))
     }
 
-    /// Reads a directory, and counts its headers the first time that succeeds.
-    fn make_index(&self, image: &Image, dir: &Node, counted: bool) -> Result<Index> {
-        let room = self.full_size_bytes.saturating_sub(self.headers_bytes.load(Relaxed));
-        let allowance_bytes = if counted { u64::MAX } else { room };
-        let Some(Built { index, headers_bytes }) = Index::build(image, &self.keys, dir, allowance_bytes)?
-        else {
-            return Ok(Index::shared(dir));
+    /// Reads a directory. The first time its headers are counted; those of a refused one too, as far as they were
+    /// read, so that no image makes us read the same headers for ever.
+    fn make_index(&self, image: &Image, dir: &Node, fits: Option<bool>) -> Result<Index> {
+        let headers_max_bytes = 2 * self.full_size_bytes;
+        let room =
+            headers_max_bytes.saturating_sub(self.headers_bytes.load(Relaxed)).min(self.full_size_bytes);
+        let allowance_bytes = match fits {
+            None => room,
+            Some(true) => u64::MAX,
+            Some(false) => return Ok(Index::shared(dir)),
         };
-        if counted {
-            return Ok(index);
+        let built = Index::build(image, &self.keys, dir, allowance_bytes)?;
+        if fits.is_none() {
+            let headers_bytes = built.as_ref().map_or(room, |built| built.headers_bytes);
+            let before = self.headers_bytes.fetch_add(headers_bytes, Relaxed);
+            let fits = built.is_some() && before.saturating_add(headers_bytes) <= headers_max_bytes;
+            let first = self.read().get(&dir.offset).is_some_and(|slot| slot.fits.set(fits).is_ok());
+            if !first {
+                // Another thread counted this directory meanwhile.
+                self.headers_bytes.fetch_sub(headers_bytes, Relaxed);
+            } else if !fits {
+                return Ok(Index::shared(dir));
+            }
         }
-        let before = self.headers_bytes.fetch_add(headers_bytes, Relaxed);
-        let fits = before.saturating_add(headers_bytes) <= self.full_size_bytes;
-        let first =
-            fits && self.read().get(&dir.offset).is_some_and(|slot| !slot.counted.swap(true, Relaxed));
-        if !first {
-            // Another thread took the room meanwhile, or counted this directory.
-            self.headers_bytes.fetch_sub(headers_bytes, Relaxed);
-        }
-        Ok(if fits { index } else { Index::shared(dir) })
+        Ok(built.map_or_else(|| Index::shared(dir), |built| built.index))
     }
 }
 
 impl Slot {
     fn new(node: Node, parent: u32) -> Self {
-        Self {
-            node,
-            parent,
-            count: AtomicU64::new(1),
-            counted: AtomicBool::new(false),
-            listing: Some(Arc::default()),
-        }
+        Self { node, parent, count: AtomicU64::new(1), fits: OnceLock::new(), listing: Some(Arc::default()) }
     }
 
     fn enter(&self, parent: u32) -> Result<()> {

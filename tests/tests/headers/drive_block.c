@@ -73,7 +73,7 @@ static void use(const nx_block_ops *ops, void *dev)
     CHECK(ops->ioctl(dev, &ctx, 0x7777, 0, 0) == -NX_ENOTTY);
 
     CHECK(ops->xip_grant(dev, &ctx, &grant) == 0 && grant.size == sizeof grant);
-    CHECK(grant.flags == NX_XIP_WRITABLE && grant.len_bytes == 4096 && grant.base[4095] == 0xc3);
+    CHECK(grant.flags == (NX_XIP_WRITABLE | NX_XIP_MEMORY_OBJECT) && grant.len_bytes == 4096 && grant.base[4095] == 0xc3);
     view = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, grant.memory_fd, (off_t)grant.memory_offset);
     CHECK(view != MAP_FAILED);
     view[0] = 0x99; /* one memory: what a view changes, the driver reads */
