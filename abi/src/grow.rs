@@ -48,6 +48,11 @@ pub unsafe fn read<T: Grow>(peer: *const T) -> Option<T> {
     if stated < T::MIN_SIZE || stated > MAX_SIZE {
         return None;
     }
+    if stated as usize == size_of::<T>() {
+        // The usual case, as one copy of known length.
+        // SAFETY: `peer` is aligned and holds as many bytes as it states.
+        return Some(unsafe { peer.read() });
+    }
     let mut value = T::empty();
     let len = (stated as usize).min(size_of::<T>());
     // SAFETY: `peer` holds `stated >= len` bytes, `value` holds `size_of::<T>() >= len`, and they do not overlap.
@@ -69,6 +74,14 @@ pub unsafe fn fill<T: Grow>(out: *mut T, value: &T) {
     }
     // SAFETY: the caller vouches for an aligned, readable `size`.
     let room = unsafe { out.cast::<u32>().read() } as usize;
+    if room == size_of::<T>() {
+        // The usual case, as one copy of known length.
+        // SAFETY: `out` is aligned and has room for as many bytes as it states.
+        unsafe { out.write(*value) };
+        // SAFETY: as above; `size` is the first field, and the callee sets it to what it filled.
+        unsafe { out.cast::<u32>().write(room as u32) };
+        return;
+    }
     let len = room.min(size_of::<T>());
     if len < size_of::<u32>() {
         return;

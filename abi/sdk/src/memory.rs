@@ -103,13 +103,10 @@ impl MemoryObject {
 
     /// Where `len` bytes at `offset` lie, or EINVAL if they reach beyond the object.
     fn at(&self, offset: u64, len: usize) -> Result<*mut u8> {
-        match usize::try_from(offset) {
-            // SAFETY: `start <= self.len`, so the address lies inside the mapping or one past its end.
-            Ok(start) if start <= self.len && len <= self.len - start => {
-                Ok(unsafe { self.base().add(start) })
-            }
-            _ => Err(Errno::EINVAL.into()),
-        }
+        let start = usize::try_from(offset).ok().filter(|start| *start <= self.len && len <= self.len - *start);
+        let start = start.ok_or(Errno::EINVAL)?;
+        // SAFETY: `start <= self.len`, so the address lies inside the mapping or one past its end.
+        Ok(unsafe { self.base().add(start) })
     }
 
     /// Copies bytes out. Errors: EINVAL beyond the end.

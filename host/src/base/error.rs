@@ -183,6 +183,7 @@ macro_rules! teach {
         $(#[$meta])*
         #[derive(Clone, Debug, thiserror::Error)]
         #[error("{} ({})", $crate::base::Teach::detail(self), $crate::base::Teach::errno(self).name())]
+        #[allow(unreachable_pub, reason = "not every floor hands its refusals out by type")]
         pub enum $name {
             $(
                 $(#[$vmeta])*
@@ -197,6 +198,7 @@ macro_rules! teach {
             }
 
             #[allow(unused_variables, reason = "a sentence need not name every field")]
+            #[allow(clippy::needless_update, reason = "a sentence may have all its parts")]
             fn detail(&self) -> $crate::base::Detail {
                 match self {
                     $(Self::$variant { $($field),* } => $crate::base::Detail {

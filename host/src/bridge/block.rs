@@ -178,7 +178,7 @@ impl Block {
         };
         let base = out.base as usize;
         if base == 0
-            || base % 64 != 0
+            || !base.is_multiple_of(64)
             || out.len_bytes < len_bytes
             || base.checked_add(out.len_bytes as usize).is_none()
         {
@@ -204,7 +204,7 @@ impl Block {
         let size = rustix::fs::fstat(&ours)?.st_size as u64;
         let page = rustix::param::page_size() as u64;
         let end = grant.memory_offset.checked_add(len_bytes);
-        if grant.memory_offset % page != 0 || end.is_none_or(|end| end > size.next_multiple_of(page)) {
+        if !grant.memory_offset.is_multiple_of(page) || end.is_none_or(|end| end > size.next_multiple_of(page)) {
             return Err(lie(format!("offset {} in a memory object of {size} bytes", grant.memory_offset)));
         }
         Ok(Some((Arc::new(ours), grant.memory_offset)))
@@ -216,7 +216,7 @@ impl Block {
         let size = size_of::<usize>();
         match self.ioctl(ctx, BIOC_XIPBASE, (&raw mut address).addr(), size, &raw mut address) {
             Ok(_)
-                if address != 0 && address % 64 == 0 && address.checked_add(len_bytes as usize).is_some() =>
+                if address != 0 && address.is_multiple_of(64) && address.checked_add(len_bytes as usize).is_some() =>
             {
                 Ok(Some(CheckedGrant { base: address, len_bytes, writable: false, object: None }))
             }

@@ -45,6 +45,7 @@ const expected: u32 = plugin::MAGIC;
 
 /// A driver's table, copied by size: slots that the plugin does not know are null.
 #[derive(Clone, Copy)]
+#[allow(clippy::large_enum_variant, reason = "one for each driver, copied into each instance")]
 pub enum Ops {
     /// A file system.
     FileSystem(FileSystemOps),
@@ -237,8 +238,8 @@ impl Module {
     pub fn exit(&self) {
         if let Some(exit) = self.descriptor.exit {
             let raw = self.raw;
-            // SAFETY: `raw` is what `init` stored; the caller vouches that this is the last call.
             let _ = Frame::run(|| {
+                // SAFETY: `raw` is what `init` stored; the caller vouches that this is the last call.
                 unsafe { exit(raw) };
                 0
             });

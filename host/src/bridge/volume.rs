@@ -756,6 +756,6 @@ impl Volume {
 fn nothing_if_absent(result: Result<u64>) -> Result<()> {
     match result {
         Err(e) if e.errno() == Errno::ENOSYS => Ok(()),
-        other => other.map(drop).map_err(Error::from),
+        other => other.map(drop),
     }
 }

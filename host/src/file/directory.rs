@@ -92,15 +92,21 @@ fn fetch(dir: &Arc<Dentry>, ctx: &Ctx, position: u64) -> Result<Vec<DirRecord>> 
     }
     let cookie = if position == 0 || position >= COOKIE_LIMIT { 0 } else { position };
     match dir.inode() {
-        Inode::Volume(node) => node.mount().volume().readdir(ctx, node.node(), cookie, &mut |item| {
-            out.push(DirRecord {
-                name: item.name.to_vec(),
-                ino: item.ino,
-                file_type: item.file_type,
-                next: item.next_cookie,
+        Inode::Volume(node) => {
+            let listed = node.mount().volume().readdir(ctx, node.node(), cookie, &mut |item| {
+                out.push(DirRecord {
+                    name: item.name.to_vec(),
+                    ino: item.ino,
+                    file_type: item.file_type,
+                    next: item.next_cookie,
+                });
+                out.len() < CHUNK_ENTRIES
             });
-            out.len() < CHUNK_ENTRIES
-        })?,
+            // What a damaged directory still tells is handed out first; the failure comes when more is asked for.
+            if out.last().is_none_or(|last| last.next >= COOKIE_LIMIT) {
+                listed?;
+            }
+        }
         Inode::Pseudo(_) => {
             for (number, dentry) in dir.pseudo_children_after(cookie, CHUNK_ENTRIES) {
                 let name = dentry.name();
