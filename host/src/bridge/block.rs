@@ -204,7 +204,9 @@ impl Block {
         let size = rustix::fs::fstat(&ours)?.st_size as u64;
         let page = rustix::param::page_size() as u64;
         let end = grant.memory_offset.checked_add(len_bytes);
-        if !grant.memory_offset.is_multiple_of(page) || end.is_none_or(|end| end > size.next_multiple_of(page)) {
+        if !grant.memory_offset.is_multiple_of(page)
+            || end.is_none_or(|end| end > size.next_multiple_of(page))
+        {
             return Err(lie(format!("offset {} in a memory object of {size} bytes", grant.memory_offset)));
         }
         Ok(Some((Arc::new(ours), grant.memory_offset)))
@@ -216,7 +218,9 @@ impl Block {
         let size = size_of::<usize>();
         match self.ioctl(ctx, BIOC_XIPBASE, (&raw mut address).addr(), size, &raw mut address) {
             Ok(_)
-                if address != 0 && address.is_multiple_of(64) && address.checked_add(len_bytes as usize).is_some() =>
+                if address != 0
+                    && address.is_multiple_of(64)
+                    && address.checked_add(len_bytes as usize).is_some() =>
             {
                 Ok(Some(CheckedGrant { base: address, len_bytes, writable: false, object: None }))
             }

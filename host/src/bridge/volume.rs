@@ -670,7 +670,8 @@ impl Volume {
 
     /// Whether files of this volume can be mapped in place at all. Asked once, at mount.
     pub fn offers_extents(&self, ctx: &Ctx) -> bool {
-        self.offers_map_extents(ctx) || self.address_by_ioctl(ctx, self.info.root, 0).is_ok_and(|a| a.is_some())
+        self.offers_map_extents(ctx)
+            || self.address_by_ioctl(ctx, self.info.root, 0).is_ok_and(|a| a.is_some())
     }
 
     /// A file system written in NuttX's way: the address of a file's first byte, by `FIOC_MMAP`. `None` if it does

@@ -3,12 +3,20 @@
 pub mod discover;
 pub mod elf;
 pub mod image;
+mod life;
 pub mod manifest;
+mod options;
 pub mod params;
-pub mod registry;
+mod refusal;
+mod registry;
 pub mod rules;
+mod status;
 
 pub use discover::Candidate;
 pub use image::Door;
+pub use life::Removal;
 pub use manifest::{Kind, Manifest};
-pub use registry::{Builtin, Found, Link, PluginOptions, PluginStatus, Registry, Removal};
+pub use options::{Builtin, PluginOptions};
+pub use refusal::PluginError;
+pub use registry::{Found, Link, Registry};
+pub use status::PluginStatus;

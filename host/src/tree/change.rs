@@ -7,13 +7,13 @@ use nxvfs_abi::filesystem::SetAttr;
 use nxvfs_abi::types::mode;
 
 use super::access::{Caller, WRITE};
-use super::dentry::{Child, Dentry, Stamp};
+use super::dentry::Dentry;
 use super::inode::{Inode, VolumeNode};
 use super::mount::Mount;
-use super::pseudo::{PseudoKind, PseudoNode};
+use super::pseudo::PseudoKind;
 use super::walk::{Follow, Walked};
 use super::{Tree, TreeError, show};
-use crate::base::sync::{Arc, read, write};
+use crate::base::sync::Arc;
 use crate::base::{Errno, Result};
 use crate::bridge::FoundNode;
 
@@ -43,7 +43,7 @@ impl Tree {
     }
 
     /// Walks to a name that must be there. Errors: ENOENT; EINVAL for `.`; ENOTEMPTY for `..`; EBUSY for `/`.
-    fn walk_to_take(
+    pub(super) fn walk_to_take(
         &self,
         caller: &Caller,
         base: &Arc<Dentry>,
@@ -64,7 +64,7 @@ impl Tree {
         }
     }
 
-    fn may_change(&self, caller: &Caller, dir: &Dentry) -> Result<()> {
+    pub(super) fn may_change(&self, caller: &Caller, dir: &Dentry) -> Result<()> {
         if let Some(mount) = dir.inode().mount() {
             mount.need_writable()?;
         }
@@ -72,98 +72,6 @@ impl Tree {
             return Ok(());
         }
         Err(Errno::EACCES.into())
-    }
-
-    /// Makes a node in the host's own tree.
-    fn add_pseudo(
-        &self,
-        dir: &Arc<Dentry>,
-        name: &[u8],
-        kind: PseudoKind,
-        permissions: u32,
-    ) -> Result<Arc<Dentry>> {
-        let Inode::Pseudo(parent) = dir.inode() else { return Err(Errno::EPERM.into()) };
-        let links = i32::from(matches!(kind, PseudoKind::Directory));
-        let node = PseudoNode::new(self.next_id(), kind, permissions);
-        let dentry = Dentry::child(dir, name, Inode::Pseudo(node));
-        let entry_number = parent.take_entry_number();
-        let child = Child::There { dentry: dentry.clone(), stamp: Stamp::FOR_EVER, entry_number };
-        let mut children = write(&dir.children);
-        if children.contains_key(name) {
-            return Err(TreeError::Exists { path: show(&dentry.path()) }.into());
-        }
-        children.insert(name.into(), child);
-        drop(children);
-        parent.touched(links);
-        Ok(dentry)
-    }
-
-    /// Makes a directory, and in the host's own tree all that are missing on the way. Errors: EPERM inside a volume.
-    pub(super) fn make_directories(&self, caller: &Caller, path: &[u8]) -> Result<Arc<Dentry>> {
-        let mut at = self.root();
-        for name in path.split(|b| *b == b'/').filter(|n| !n.is_empty() && *n != b".") {
-            if name == b".." {
-                at = at.parent().unwrap_or(at);
-                continue;
-            }
-            at = match self.find(caller, &at, name, Follow::Yes) {
-                Ok(there) => there,
-                Err(e) if e.errno() == Errno::ENOENT => match at.inode() {
-                    Inode::Pseudo(_) => self.add_pseudo(&at, name, PseudoKind::Directory, 0o755)?,
-                    Inode::Volume(_) => return Err(Errno::EPERM.into()),
-                },
-                Err(e) => return Err(e),
-            };
-            super::need_directory(at.inode())?;
-        }
-        Ok(at)
-    }
-
-    /// Takes away a directory that was made for a mount, if it is still empty. Its parents stay: they may have been
-    /// made for others too.
-    pub(super) fn remove_made(&self, dentry: &Arc<Dentry>) {
-        let _ = self.remove_pseudo(dentry);
-    }
-
-    fn remove_pseudo(&self, dentry: &Arc<Dentry>) -> Result<()> {
-        let Some(parent) = dentry.parent() else { return Err(Errno::EBUSY.into()) };
-        if dentry.mounted().is_some() {
-            return Err(Errno::EBUSY.into());
-        }
-        let name = dentry.name();
-        let mut siblings = write(&parent.children);
-        // Under the parent's lock no entry can be made on the way to this one, and its own lock shows its entries.
-        if !read(&dentry.children).is_empty() {
-            return Err(Errno::ENOTEMPTY.into());
-        }
-        let taken = siblings.remove(&name);
-        drop(siblings);
-        drop(taken);
-        if let Inode::Pseudo(node) = parent.inode() {
-            node.touched(-i32::from(dentry.inode().is_directory()));
-        }
-        Ok(())
-    }
-
-    /// Makes the node of a device, with all directories that are missing on the way. Errors: EEXIST, EPERM inside
-    /// a volume.
-    pub fn add_device(&self, path: &[u8], kind: PseudoKind, permissions: u32) -> Result<Arc<Dentry>> {
-        let caller = Caller::host();
-        let cut = path.iter().rposition(|b| *b == b'/').unwrap_or(0);
-        let (dir, name) = (&path[..cut], &path[(cut + 1).min(path.len())..]);
-        if path.first() != Some(&b'/') || name.is_empty() || name == b"." || name == b".." {
-            return Err(Errno::EINVAL.into());
-        }
-        let dir = self.make_directories(&caller, dir)?;
-        if self.child(&caller.ctx(), &dir, name)?.is_some() {
-            return Err(TreeError::Exists { path: show(path) }.into());
-        }
-        self.add_pseudo(&dir, name, kind, permissions)
-    }
-
-    /// Takes the node of a device away.
-    pub fn remove_device(&self, dentry: &Arc<Dentry>) -> Result<()> {
-        self.remove_pseudo(dentry)
     }
 
     /// Makes a directory. Errors: EEXIST, ENOENT, EROFS, EACCES.
@@ -333,64 +241,6 @@ impl Tree {
         Ok(())
     }
 
-    /// Renames. Errors: EXDEV, EINVAL (into its own subtree), EISDIR, ENOTDIR, ENOTEMPTY, EEXIST, EROFS, EBUSY,
-    /// EPERM in the host's own tree.
-    pub fn rename(
-        &self,
-        caller: &Caller,
-        base: &Arc<Dentry>,
-        old: &[u8],
-        new: &[u8],
-        flags: u32,
-    ) -> Result<()> {
-        let (from, dentry) = self.walk_to_take(caller, base, old)?;
-        let to = self.walk(caller, base, new, Follow::No)?;
-        if to.name.is_empty() {
-            return Err(Errno::EBUSY.into());
-        }
-        let (Inode::Volume(old_dir), Inode::Volume(new_dir)) = (from.parent.inode(), to.parent.inode())
-        else {
-            if matches!((from.parent.inode(), to.parent.inode()), (Inode::Pseudo(_), Inode::Pseudo(_))) {
-                return Err(TreeError::PseudoOnly { path: show(old), action: "rename".to_owned() }.into());
-            }
-            return Err(Errno::EXDEV.into());
-        };
-        let mount = old_dir.mount();
-        let same_volume = |d: &Dentry| d.inode().mount().is_some_and(|m| Arc::ptr_eq(m, mount));
-        if !Arc::ptr_eq(mount, new_dir.mount()) {
-            return Err(Errno::EXDEV.into());
-        }
-        if !same_volume(&dentry) || to.dentry.as_ref().is_some_and(|d| !same_volume(d)) {
-            return Err(Errno::EBUSY.into());
-        }
-        self.may_change(caller, &from.parent)?;
-        self.may_change(caller, &to.parent)?;
-        if to.must_be_directory && !dentry.inode().is_directory() {
-            return Err(Errno::ENOTDIR.into());
-        }
-        if within(&to.parent, &dentry) || to.dentry.as_ref().is_some_and(|d| within(&from.parent, d)) {
-            let exchange = flags & nxvfs_abi::filesystem::RENAME_EXCHANGE != 0;
-            let errno =
-                if within(&to.parent, &dentry) || exchange { Errno::EINVAL } else { Errno::ENOTEMPTY };
-            return Err(errno.into());
-        }
-        let _alive = mount.enter()?;
-        let (old_spot, new_spot) = ((old_dir.node(), &*from.name), (new_dir.node(), &*to.name));
-        mount.volume().rename(&caller.ctx(), old_spot, new_spot, flags)?;
-        for walked in [&from, &to] {
-            walked.parent.note_change();
-            drop(walked.parent.forget_child(&walked.name));
-        }
-        // Descriptors keep their dentries: their paths follow the file.
-        dentry.move_to(&to.parent, &to.name);
-        if let Some(other) = to.dentry
-            && flags & nxvfs_abi::filesystem::RENAME_EXCHANGE != 0
-        {
-            other.move_to(&from.parent, &from.name);
-        }
-        Ok(())
-    }
-
     /// Changes attributes. Errors: EROFS, EPERM (not the owner; the host's own tree), and the file system's.
     pub fn set_attr(&self, caller: &Caller, inode: &Inode, set: &SetAttr) -> Result<()> {
         let Inode::Volume(node) = inode else {
@@ -411,16 +261,4 @@ impl Tree {
         node.set_attr(attr, u64::MAX);
         Ok(())
     }
-}
-
-/// Whether `dir` is `top` or lies below it.
-fn within(dir: &Arc<Dentry>, top: &Arc<Dentry>) -> bool {
-    let mut at = Some(dir.clone());
-    while let Some(dentry) = at {
-        if Arc::ptr_eq(&dentry, top) {
-            return true;
-        }
-        at = dentry.parent();
-    }
-    false
 }

@@ -1,11 +1,8 @@
-//! Directories of 100,000 entries; and how long things take, for who asks:
-//! `cargo test --release -p nxvfs-romfs --test large -- --ignored --nocapture`.
+//! Directories of 100,000 entries.
 
 mod common;
 
 use std::collections::BTreeSet;
-use std::hint::black_box;
-use std::time::Instant;
 
 use common::{DIR, FILE, Image, LINK, devices, mount};
 use nxvfs_romfs::RomFs;
@@ -63,62 +60,4 @@ fn a_hundred_thousand_entries_are_found_and_listed_once() {
     }
     let (left, findings) = fake::check::<RomFs>(&devices(&image)[1], &[]).unwrap();
     assert_eq!((left, findings.len()), (0, 0));
-}
-
-/// Nanoseconds of one call: the best of seven rounds, because what else runs on the machine only adds.
-fn each(count: u32, mut body: impl FnMut(u32)) -> f64 {
-    let round = |_| {
-        let start = Instant::now();
-        (0..count).for_each(&mut body);
-        start.elapsed().as_nanos() as f64 / f64::from(count)
-    };
-    (0..7).map(round).fold(f64::INFINITY, f64::min)
-}
-
-#[test]
-#[ignore = "a measurement, not a judgement"]
-fn how_long_it_takes() {
-    for (count, device) in
-        [10_000, 100_000].into_iter().flat_map(|count| devices(&many(count, 0)).map(|d| (count, d)))
-    {
-        let volume = mount(&device);
-        let dir = volume.walk("many").unwrap().node;
-        let first = each(1, |_| {
-            volume.forget(dir, u64::MAX);
-            assert!(volume.walk("many/missing").is_err());
-        });
-        volume.walk("many").unwrap();
-        // Names are made on the stack, so that the processor's caches hold the driver's memory and not the test's.
-        let mut text = *b"file-000000";
-        let mut spelled = |mut number: u32| {
-            text[5..].iter_mut().rev().for_each(|digit| {
-                *digit = b'0' + (number % 10) as u8;
-                number /= 10;
-            });
-            text
-        };
-        let hit = each(count, |number| {
-            // In an order that no cache foresees.
-            let number = number.wrapping_mul(2_654_435_761) % count;
-            black_box(volume.lookup(dir, &spelled(number)).unwrap().node);
-        });
-        let hot = each(200_000, |number| {
-            black_box(volume.lookup(dir, &spelled(number % 64)).unwrap().node);
-        });
-        let miss = each(count, |_| drop(volume.lookup(dir, b"no such file")));
-        let list = each(1, |_| drop(black_box(volume.readdir(dir).unwrap())));
-        let file = volume.open(volume.lookup(dir, &spelled(0)).unwrap().node, 0).unwrap();
-        let mut buf = [0; 4];
-        let read = each(200_000, |_| {
-            black_box(file.read_at(0, &mut buf).unwrap());
-        });
-        let call = each(200_000, |_| volume.forget(u64::MAX, 0));
-        let xip = volume.info().flags != 0 && device.reads() == 0;
-        println!(
-            "{count} entries, xip {xip}: index {:.2} ms, lookup {hit:.0} ns (of 64 names {hot:.0} ns), missing {miss:.0} ns, \
-             list {:.2} ms, read of 4 bytes {read:.0} ns; an empty call {call:.0} ns",
-            first / 1e6,
-            list / 1e6,
-        );
-    }
 }

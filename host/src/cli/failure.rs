@@ -1,0 +1,130 @@
+//! How a command ends without success, and how that is told.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use crate::base::error::teach;
+use crate::base::{Detail, Errno, Error};
+
+teach! {
+    /// What the shell itself refuses.
+    #[allow(unreachable_pub, reason = "the macro makes public enums; this module is private")]
+    pub enum ShellError {
+        /// A quote without its partner.
+        Unbalanced { quote: String } => EINVAL, what: "unbalanced quote", found: "{quote} without its partner",
+            remedy: "close it, or write \\{quote} for the character itself";
+        /// A backslash with nothing after it.
+        Backslash {} => EINVAL, what: "a backslash at the end of the input", expected: "a character after it";
+        /// The command line of one command.
+        Usage { message: String } => EINVAL, what: "{message}";
+        /// Scripts that run scripts.
+        Nested { path: String } => ELOOP, what: "scripts run each other without end", place: "{path}",
+            expected: "at most 16 inside each other";
+        /// A directory that is no longer listed in order.
+        LargeDirectory { path: String, max: usize } => EOVERFLOW, what: "directory too large to be sorted",
+            place: "{path}", expected: "at most {max} entries", remedy: "the first {max} are listed";
+        /// A directory that lies inside itself.
+        Cycle { path: String } => ELOOP, what: "a directory that contains itself is not listed again",
+            place: "{path}", remedy: "check the volume; it is damaged";
+        /// Content that does not fit into a document.
+        LargeDocument { path: String, max_bytes: u64 } => EFBIG, what: "too long for a JSON document",
+            place: "{path}", expected: "at most {max_bytes} bytes", remedy: "leave --json out";
+        /// No help on this.
+        NoCommand { name: String } => ENOENT, what: "no such command", place: "{name}",
+            remedy: "'help' lists the commands";
+    }
+}
+
+/// How a command ends without success.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// With an error that is still to be told.
+    Error(Error),
+    /// With errors that were told already, or with an answer that is no error (`cmp`).
+    Said,
+    /// The reader of standard output has gone: the program ends quietly.
+    Pipe,
+    /// By `exit`.
+    Exit(u8),
+}
+
+/// How a command ends.
+pub(super) type Done = Result<(), Failure>;
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        Self::Error(error)
+    }
+}
+
+impl From<Errno> for Failure {
+    fn from(errno: Errno) -> Self {
+        Self::Error(errno.into())
+    }
+}
+
+impl From<ShellError> for Failure {
+    fn from(refusal: ShellError) -> Self {
+        Self::Error(refusal.into())
+    }
+}
+
+/// Failures to write the output; those of other files become an [`Error`] with its sentence first.
+impl From<io::Error> for Failure {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::BrokenPipe => Self::Pipe,
+            _ => Self::Error(Error::from(error).doing("write the output")),
+        }
+    }
+}
+
+impl From<serde_json::Error> for Failure {
+    fn from(error: serde_json::Error) -> Self {
+        io::Error::from(error).into()
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    error: Parts<'a>,
+}
+
+#[derive(Serialize)]
+struct Parts<'a> {
+    errno: &'a str,
+    what: &'a str,
+    #[serde(rename = "where")]
+    place: &'a str,
+    expected: &'a str,
+    found: &'a str,
+    remedy: &'a str,
+}
+
+/// Tells an error on standard error: a sentence after `at` (a line of a script), or a JSON document.
+pub(super) fn tell(error: &Error, at: &str, json: bool) {
+    let mut text = if json {
+        let detail = error.detail();
+        let Detail { what, place, expected, found, remedy } = &*detail;
+        let errno = error.errno().name();
+        serde_json::to_string(&Document { error: Parts { errno, what, place, expected, found, remedy } })
+            .unwrap_or_default()
+    } else {
+        format!("nxvfs: {at}{error}")
+    };
+    text.push('\n');
+    // If nobody listens there is nobody to tell.
+    let _ = io::stderr().write_all(text.as_bytes());
+}
+
+/// Puts a command in front of an error, and the path in it unless a place is there.
+pub(super) fn about(command: &str, path: &[u8]) -> impl FnOnce(Error) -> Error {
+    move |error| {
+        let mut detail = error.detail().into_owned();
+        if detail.place.is_empty() {
+            detail.place = super::text::shown(path).into();
+        }
+        Error::new(error.errno(), detail).doing(command)
+    }
+}

@@ -1,0 +1,22 @@
+//! Logging of the program: to standard error, by level of `-v` and `-q` or by `RUST_LOG`.
+
+use env_logger::{Builder, Env, TimestampPrecision};
+
+use crate::base::log::Retarget;
+
+/// Starts logging; hosts that are made afterwards hand the level to their plugins. `RUST_LOG` wins over the flags.
+pub(super) fn start(verbose: u8, quiet: bool) {
+    let level = match (quiet, verbose) {
+        (true, _) => "error",
+        (_, 0) => "warn",
+        (_, 1) => "info",
+        (_, 2) => "debug",
+        _ => "trace",
+    };
+    let precision = (verbose > 1).then_some(TimestampPrecision::Millis);
+    let logger = Builder::from_env(Env::default().default_filter_or(level)).format_timestamp(precision).build();
+    let filter = logger.filter();
+    if log::set_boxed_logger(Box::new(Retarget(logger))).is_ok() {
+        log::set_max_level(filter);
+    }
+}

@@ -1,0 +1,123 @@
+//! Standard output: text for people, or JSON documents of one line each.
+
+use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+use super::failure::{Done, Failure, tell};
+
+/// The output of commands, buffered; flushed after each command and before each error.
+pub(super) struct Output {
+    sink: BufWriter<Stdout>,
+    /// Whether a person watches.
+    pub(super) terminal: bool,
+    /// Whether documents are printed instead of text.
+    pub(super) json: bool,
+    /// Items of the list that is being printed.
+    items: usize,
+}
+
+impl Output {
+    pub(super) fn new(json: bool) -> Self {
+        let stdout = io::stdout();
+        let terminal = stdout.is_terminal();
+        Self { sink: BufWriter::with_capacity(1 << 16, stdout), terminal, json, items: 0 }
+    }
+
+    /// Prints one document.
+    pub(super) fn document(&mut self, value: &impl Serialize) -> Done {
+        serde_json::to_writer(&mut self.sink, value)?;
+        Ok(self.sink.write_all(b"\n")?)
+    }
+
+    /// Prints one document: an object if there is one thing, as it was asked for, else an array.
+    pub(super) fn documents(&mut self, values: &[impl Serialize], one: bool) -> Done {
+        match values {
+            [value] if one => self.document(value),
+            _ if one => Ok(()),
+            _ => self.document(&values),
+        }
+    }
+
+    /// Begins a list that is printed item by item; with text it prints nothing.
+    pub(super) fn begin_list(&mut self) -> Done {
+        self.items = 0;
+        Ok(if self.json { self.sink.write_all(b"[")? })
+    }
+
+    /// One item of the list.
+    pub(super) fn item(&mut self, value: &impl Serialize) -> Done {
+        if self.items > 0 {
+            self.sink.write_all(b",")?;
+        }
+        self.items += 1;
+        Ok(serde_json::to_writer(&mut self.sink, value)?)
+    }
+
+    /// Ends the list.
+    pub(super) fn end_list(&mut self) -> Done {
+        Ok(if self.json { self.sink.write_all(b"]\n")? })
+    }
+
+    /// Prints bytes as they are.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) -> Done {
+        Ok(self.sink.write_all(bytes)?)
+    }
+
+    /// Prints a name: on a terminal without control characters, which could do anything there.
+    pub(super) fn name(&mut self, name: &[u8]) -> Done {
+        if !self.terminal {
+            return self.bytes(name);
+        }
+        let plain: String = String::from_utf8_lossy(name)
+            .chars()
+            .map(|c| if c.is_control() { '?' } else { c })
+            .collect();
+        self.bytes(plain.as_bytes())
+    }
+
+    /// Prints a table: columns are as wide as their widest cell, those marked right-aligned by `right`.
+    pub(super) fn table(&mut self, right: &[bool], rows: &[Vec<String>]) -> Done {
+        let width = |column: usize| rows.iter().map(|r| r[column].chars().count()).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..right.len()).map(width).collect();
+        for row in rows {
+            let mut line = String::new();
+            for ((cell, &width), &right) in row.iter().zip(&widths).zip(right) {
+                let pad = " ".repeat(width - cell.chars().count());
+                line.push_str(&if right { format!("{pad}{cell}  ") } else { format!("{cell}{pad}  ") });
+            }
+            writeln!(self.sink, "{}", line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    /// Brings everything to the reader.
+    pub(super) fn flush(&mut self) -> Done {
+        Ok(self.sink.flush()?)
+    }
+
+    /// Ends the program after a top-level command.
+    pub(super) fn finish(mut self, done: Done) -> ExitCode {
+        match done.and_then(|()| self.flush()) {
+            Ok(()) | Err(Failure::Pipe) => ExitCode::SUCCESS,
+            Err(Failure::Exit(status)) => ExitCode::from(status),
+            Err(Failure::Said) => ExitCode::FAILURE,
+            Err(Failure::Error(error)) => {
+                let _ = self.flush();
+                tell(&error, "", self.json);
+                ExitCode::FAILURE
+            }
+        }
+    }
+}
+
+impl Write for Output {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.sink.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+}

@@ -1,0 +1,81 @@
+//! Renaming inside a volume.
+
+use super::access::Caller;
+use super::dentry::Dentry;
+use super::inode::Inode;
+use super::walk::Follow;
+use super::{Tree, TreeError, show};
+use crate::base::sync::Arc;
+use crate::base::{Errno, Result};
+
+impl Tree {
+    /// Renames. Errors: EXDEV, EINVAL (into its own subtree), EISDIR, ENOTDIR, ENOTEMPTY, EEXIST, EROFS, EBUSY,
+    /// EPERM in the host's own tree.
+    pub fn rename(
+        &self,
+        caller: &Caller,
+        base: &Arc<Dentry>,
+        old: &[u8],
+        new: &[u8],
+        flags: u32,
+    ) -> Result<()> {
+        let (from, dentry) = self.walk_to_take(caller, base, old)?;
+        let to = self.walk(caller, base, new, Follow::No)?;
+        if to.name.is_empty() {
+            return Err(Errno::EBUSY.into());
+        }
+        let (Inode::Volume(old_dir), Inode::Volume(new_dir)) = (from.parent.inode(), to.parent.inode())
+        else {
+            if matches!((from.parent.inode(), to.parent.inode()), (Inode::Pseudo(_), Inode::Pseudo(_))) {
+                return Err(TreeError::PseudoOnly { path: show(old), action: "rename".to_owned() }.into());
+            }
+            return Err(Errno::EXDEV.into());
+        };
+        let mount = old_dir.mount();
+        let same_volume = |d: &Dentry| d.inode().mount().is_some_and(|m| Arc::ptr_eq(m, mount));
+        if !Arc::ptr_eq(mount, new_dir.mount()) {
+            return Err(Errno::EXDEV.into());
+        }
+        if !same_volume(&dentry) || to.dentry.as_ref().is_some_and(|d| !same_volume(d)) {
+            return Err(Errno::EBUSY.into());
+        }
+        self.may_change(caller, &from.parent)?;
+        self.may_change(caller, &to.parent)?;
+        if to.must_be_directory && !dentry.inode().is_directory() {
+            return Err(Errno::ENOTDIR.into());
+        }
+        if within(&to.parent, &dentry) || to.dentry.as_ref().is_some_and(|d| within(&from.parent, d)) {
+            let exchange = flags & nxvfs_abi::filesystem::RENAME_EXCHANGE != 0;
+            let errno =
+                if within(&to.parent, &dentry) || exchange { Errno::EINVAL } else { Errno::ENOTEMPTY };
+            return Err(errno.into());
+        }
+        let _alive = mount.enter()?;
+        let (old_spot, new_spot) = ((old_dir.node(), &*from.name), (new_dir.node(), &*to.name));
+        mount.volume().rename(&caller.ctx(), old_spot, new_spot, flags)?;
+        for walked in [&from, &to] {
+            walked.parent.note_change();
+            drop(walked.parent.forget_child(&walked.name));
+        }
+        // Descriptors keep their dentries: their paths follow the file.
+        dentry.move_to(&to.parent, &to.name);
+        if let Some(other) = to.dentry
+            && flags & nxvfs_abi::filesystem::RENAME_EXCHANGE != 0
+        {
+            other.move_to(&from.parent, &from.name);
+        }
+        Ok(())
+    }
+}
+
+/// Whether `dir` is `top` or lies below it.
+fn within(dir: &Arc<Dentry>, top: &Arc<Dentry>) -> bool {
+    let mut at = Some(dir.clone());
+    while let Some(dentry) = at {
+        if Arc::ptr_eq(&dentry, top) {
+            return true;
+        }
+        at = dentry.parent();
+    }
+    false
+}
