@@ -1,7 +1,6 @@
 //! A mounted volume: its nodes, its names, and what it holds until it ends.
 
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as MapEntry;
 
 use nxvfs_abi::filesystem::{Attr, INFO_NAMES_FOLDED, StatFs};
 use nxvfs_abi::{Ctx, Grow};
@@ -149,26 +148,23 @@ impl Mount {
     /// The one object of a node that the file system answered, whose count went up by one.
     pub(super) fn node(self: &Arc<Self>, found: &FoundNode) -> Arc<VolumeNode> {
         let mut nodes = lock(&self.nodes);
-        let known = match nodes.entry(found.node) {
-            MapEntry::Occupied(mut slot) => match slot.get().upgrade() {
-                // A number may come back as another file after all its names and counts were gone; the object that
-                // still stands for the old one is on its way out.
-                Some(known) if known.known_attr().file_type() == found.attr.file_type() => known,
-                _ => {
-                    let fresh = VolumeNode::new(self.clone(), found.node, found.attr, found.attr_valid_ns);
-                    slot.insert(Arc::downgrade(&fresh));
-                    fresh
-                }
-            },
-            MapEntry::Vacant(slot) => {
-                let fresh = VolumeNode::new(self.clone(), found.node, found.attr, found.attr_valid_ns);
-                slot.insert(Arc::downgrade(&fresh));
-                fresh
-            }
+        let known = nodes.get(&found.node).and_then(Weak::upgrade);
+        // A number may come back as another kind of file after all its names and counts were gone; the object that
+        // still stands for the old one is on its way out.
+        let (same, stale) = match known {
+            Some(known) if known.known_attr().file_type() == found.attr.file_type() => (Some(known), None),
+            other => (None, other),
         };
+        let object = same.unwrap_or_else(|| {
+            let fresh = VolumeNode::new(self.clone(), found.node, found.attr, found.attr_valid_ns);
+            nodes.insert(found.node, Arc::downgrade(&fresh));
+            fresh
+        });
         drop(nodes);
-        known.adopt(found);
-        known
+        // Outside the lock, which the end of an object takes.
+        drop(stale);
+        object.adopt(found);
+        object
     }
 
     /// A node's object ended.
