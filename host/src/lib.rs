@@ -5,6 +5,8 @@
 
 pub mod base;
 pub mod bridge;
+#[cfg(feature = "cli")]
+pub mod cli;
 pub mod device;
 pub mod file;
 pub mod mapping;

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use nxvfs::plugin::{Builtin, PluginOptions};
-use nxvfs::{Host, HostOptions, MountOptions};
+use nxvfs::{Host, HostOptions, MountOptions, Task};
+use nxvfs_abi::types::open::O_RDONLY;
 
 pub use nxvfs::plugin::Link;
 
@@ -34,6 +35,21 @@ pub fn options(link: Link) -> HostOptions {
     };
     // With static plugins nothing is searched, so that a test never passes by a file that lies about.
     PluginOptions { builtin, default_dirs: link == Link::Dynamic, ..PluginOptions::default() }
+}
+
+/// Reads a whole file.
+pub fn content(task: &Task, path: &str) -> nxvfs::Result<Vec<u8>> {
+    let fd = task.open(path, O_RDONLY, 0)?;
+    let (mut all, mut buf) = (Vec::new(), vec![0; 64 * 1024]);
+    let outcome = loop {
+        match task.read(fd, &mut buf) {
+            Ok(0) => break Ok(all),
+            Ok(len) => all.extend_from_slice(&buf[..len]),
+            Err(e) => break Err(e),
+        }
+    };
+    let closed = task.close(fd);
+    outcome.and_then(|all| closed.map(|()| all))
 }
 
 /// Splits `name=value,name` as `-o` does.
@@ -82,6 +98,12 @@ impl Board {
     pub fn try_mount(&self, source: &str, target: &str, fs: &str, options: &str) -> nxvfs::Result<()> {
         let options = MountOptions::parse(words(options))?;
         self.host.mount(Some(source), target, fs, &options).map(drop)
+    }
+
+    /// The whole content of a file, as a task of user 0 reads it.
+    #[track_caller]
+    pub fn read(&self, path: &str) -> Vec<u8> {
+        content(&self.host.task(), path).unwrap_or_else(|e| panic!("{path}: {e}"))
     }
 
     /// The host, for what shares it.

@@ -14,15 +14,36 @@ pub fn sources() -> PathBuf {
 /// Compiles a C source of [`sources`] to the plugin file `out`, with more of the compiler's options (`-DNAME=VALUE`).
 pub fn c_plugin(source: &str, out: &Path, options: &[&str]) -> PathBuf {
     let mut gcc = Command::new("gcc");
-    gcc.args(["-std=c11", "-Wall", "-Wextra", "-Werror", "-Wno-unused", "-O1", "-fPIC", "-fvisibility=hidden"])
-        .args(["-shared", "-Wl,-z,defs", "-I"])
-        .arg(repository().join("abi/include"))
-        .args(options)
-        .arg("-o")
-        .arg(out)
-        .arg(sources().join(source));
+    gcc.args([
+        "-std=c11",
+        "-Wall",
+        "-Wextra",
+        "-Werror",
+        "-Wno-unused",
+        "-O1",
+        "-fPIC",
+        "-fvisibility=hidden",
+    ])
+    .args(["-shared", "-Wl,-z,defs", "-I"])
+    .arg(repository().join("abi/include"))
+    .args(options)
+    .arg("-o")
+    .arg(out)
+    .arg(sources().join(source));
     run(&mut gcc);
     out.to_owned()
+}
+
+/// Compiles a C source of [`sources`] into `target/fixtures`, for many tests to share.
+pub fn shared_c_plugin(source: &str) -> PathBuf {
+    let folder = target().join("fixtures").join("c");
+    std::fs::create_dir_all(&folder).expect("a folder");
+    let name = Path::new(source).with_extension("so");
+    // Put into its place when it is whole: another test binary may be doing the same.
+    let made = c_plugin(source, &folder.join(format!("{}.{}", name.display(), std::process::id())), &[]);
+    let file = folder.join(name);
+    std::fs::rename(made, &file).expect("a plugin file");
+    file
 }
 
 /// Runs a tool and answers what it printed; fails with what it complained about.

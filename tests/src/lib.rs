@@ -8,6 +8,8 @@
 //!   with files in place and not.
 //! * [`Folder`], [`genromfs`], [`image`]: trees and the images made of them.
 //! * [`fixture`]: plugins in C and Rust, compiled while the test runs.
+//! * [`fuzz`]: what is fuzzed.
+//! * [`source`]: source files and manifests as text, for the rules of the house.
 //! * [`process`]: descriptors, mappings and memory of this process.
 
 // Each binary that uses the harness has the static plugins too.
@@ -15,14 +17,16 @@ use nxvfs_builtin as _;
 
 mod board;
 pub mod check;
-mod folder;
 pub mod fixture;
+mod folder;
+pub mod fuzz;
 pub mod image;
 pub mod process;
 mod rng;
 mod romfs;
+pub mod source;
 
-pub use board::{Board, Link, Way, options, words};
+pub use board::{Board, Link, Way, content, options, words};
 pub use folder::Folder;
 pub use rng::Rng;
 pub use romfs::{genromfs, genromfs_with};

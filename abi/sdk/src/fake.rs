@@ -27,6 +27,7 @@ mod filesystem;
 mod mounted;
 mod services;
 
+use std::cell::Cell;
 use std::ffi::OsStr;
 use std::fmt::{self, Display};
 use std::ops::Deref;
@@ -152,9 +153,22 @@ fn param_fields(params: &[Param]) -> (ParamIn, u32, u32) {
     (ParamIn(params.as_ptr()), params.len() as u32, size_of::<Param>() as u32)
 }
 
-/// Who calls: user and group 0, without a deadline.
+thread_local! {
+    static CALLER: Cell<(u32, u32)> = const { Cell::new((0, 0)) };
+}
+
+/// Makes the calls of `body`, on this thread, those of another user and group; without it they are 0.
+pub fn as_caller<R>(uid: u32, gid: u32, body: impl FnOnce() -> R) -> R {
+    let before = CALLER.replace((uid, gid));
+    let answer = body();
+    CALLER.set(before);
+    answer
+}
+
+/// Who calls, without a deadline.
 fn ctx() -> Ctx {
-    Ctx::empty()
+    let (uid, gid) = CALLER.get();
+    Ctx { uid, gid, ..Ctx::empty() }
 }
 
 /// A mistake of the driver's that a real host would answer with EIO and a mark on the plugin.

@@ -1,6 +1,6 @@
 //! Errors that teach: an errno, and what, where, expected, found and remedy.
 //!
-//! Each floor has an enum of its refusals, made with [`teach!`]; all of them turn into [`Error`], which the floors
+//! Each floor has an enum of its refusals, made with the macro `teach!`; all of them turn into [`Error`], which the floors
 //! above hand on and add their own "while doing" to. An [`Error`] without detail is a bare errno: cheap, for paths
 //! where nobody reads a sentence.
 

@@ -16,8 +16,12 @@ teach! {
             remedy: "close it, or write \\{quote} for the character itself";
         /// A backslash with nothing after it.
         Backslash {} => EINVAL, what: "a backslash at the end of the input", expected: "a character after it";
+        /// Pipes and the like.
+        Operator { operator: String } => EINVAL, what: "this shell has no pipes, redirections or background",
+            found: "'{operator}' outside quotes", remedy: "quote it if it belongs to a name, or pipe the whole program";
         /// The command line of one command.
-        Usage { message: String } => EINVAL, what: "{message}";
+        Usage { command: String, message: String, usage: String } => EINVAL, what: "{command}: {message}",
+            remedy: "{usage}";
         /// Scripts that run scripts.
         Nested { path: String } => ELOOP, what: "scripts run each other without end", place: "{path}",
             expected: "at most 16 inside each other";
@@ -30,8 +34,10 @@ teach! {
         /// Content that does not fit into a document.
         LargeDocument { path: String, max_bytes: u64 } => EFBIG, what: "too long for a JSON document",
             place: "{path}", expected: "at most {max_bytes} bytes", remedy: "leave --json out";
-        /// No help on this.
-        NoCommand { name: String } => ENOENT, what: "no such command", place: "{name}",
+        /// Not what readlink needs.
+        NotLink { path: String } => EINVAL, what: "not a symbolic link", place: "{path}";
+        /// No such command.
+        NoCommand { name: String } => ENOENT, what: "no such command", place: "'{name}'",
             remedy: "'help' lists the commands";
     }
 }
@@ -100,6 +106,24 @@ struct Parts<'a> {
     expected: &'a str,
     found: &'a str,
     remedy: &'a str,
+}
+
+/// The sentence of wrong arguments: clap's message, its paragraphs put into one line.
+pub(super) fn usage(command: &str, error: &clap::Error) -> ShellError {
+    let text = error.render().to_string();
+    let mut paragraphs = text.split("\n\n").map(|p| p.split_whitespace().collect::<Vec<_>>().join(" "));
+    let first = paragraphs.next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(&first).to_owned();
+    let (mut hints, mut usage) = (Vec::new(), format!("'{command} --help' tells more"));
+    for paragraph in paragraphs {
+        match (paragraph.strip_prefix("tip: "), paragraph.strip_prefix("Usage: ")) {
+            (Some(tip), _) => hints.push(tip.to_owned()),
+            (_, Some(line)) => usage = format!("usage: {line}"),
+            _ => {}
+        }
+    }
+    hints.push(usage);
+    ShellError::Usage { command: command.to_owned(), message, usage: hints.join("; ") }
 }
 
 /// Tells an error on standard error: a sentence after `at` (a line of a script), or a JSON document.

@@ -14,7 +14,8 @@ pub(super) fn start(verbose: u8, quiet: bool) {
         _ => "trace",
     };
     let precision = (verbose > 1).then_some(TimestampPrecision::Millis);
-    let logger = Builder::from_env(Env::default().default_filter_or(level)).format_timestamp(precision).build();
+    let logger =
+        Builder::from_env(Env::default().default_filter_or(level)).format_timestamp(precision).build();
     let filter = logger.filter();
     if log::set_boxed_logger(Box::new(Retarget(logger))).is_ok() {
         log::set_max_level(filter);

@@ -92,10 +92,13 @@ Commands are separated by newline or ';'. A script stops at the first command th
 Without COMMANDS and SCRIPT it reads commands from standard input.")]
     Shell(ShellArgs),
     /// Look at plugins
-    #[command(subcommand, after_help = "Examples:
+    #[command(
+        subcommand,
+        after_help = "Examples:
   nxvfs plugin list --json
   nxvfs plugin info romfs
-  nxvfs plugin info target/release/libnxvfs_romfs.so")]
+  nxvfs plugin info target/release/libnxvfs_romfs.so"
+    )]
     Plugin(plugins::PluginCommand),
     /// Print a completion script
     #[command(after_help = "Example:

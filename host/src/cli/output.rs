@@ -43,7 +43,7 @@ impl Output {
     /// Begins a list that is printed item by item; with text it prints nothing.
     pub(super) fn begin_list(&mut self) -> Done {
         self.items = 0;
-        Ok(if self.json { self.sink.write_all(b"[")? })
+        if self.json { self.bytes(b"[") } else { Ok(()) }
     }
 
     /// One item of the list.
@@ -57,7 +57,7 @@ impl Output {
 
     /// Ends the list.
     pub(super) fn end_list(&mut self) -> Done {
-        Ok(if self.json { self.sink.write_all(b"]\n")? })
+        if self.json { self.bytes(b"]\n") } else { Ok(()) }
     }
 
     /// Prints bytes as they are.
@@ -70,10 +70,8 @@ impl Output {
         if !self.terminal {
             return self.bytes(name);
         }
-        let plain: String = String::from_utf8_lossy(name)
-            .chars()
-            .map(|c| if c.is_control() { '?' } else { c })
-            .collect();
+        let plain: String =
+            String::from_utf8_lossy(name).chars().map(|c| if c.is_control() { '?' } else { c }).collect();
         self.bytes(plain.as_bytes())
     }
 

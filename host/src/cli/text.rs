@@ -121,3 +121,49 @@ pub(super) fn bytes_argument(text: &str) -> Result<u64, String> {
     use crate::plugin::params::ParamValue;
     ParamValue::parse(ParamType::Size, text.as_ref()).map(|v| v.number()).map_err(|e| e.detail().to_string())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn dates_are_those_of_the_date_command() {
+        for (seconds, text) in [
+            (0, "1970-01-01 00:00:00"),
+            (951_782_399, "2000-02-28 23:59:59"),
+            (951_827_696, "2000-02-29 12:34:56"),
+            (4_107_542_400, "2100-03-01 00:00:00"),
+            (-1, "1969-12-31 23:59:59"),
+            (-62_135_596_800, "0001-01-01 00:00:00"),
+        ] {
+            assert_eq!(date(seconds), text);
+        }
+        // A damaged volume may say anything.
+        assert!(date(i64::MAX).len() > 19 && date(i64::MIN).starts_with('-'));
+    }
+
+    #[test]
+    fn modes_are_those_of_ls() {
+        assert_eq!(mode_string(0o100644), "-rw-r--r--");
+        assert_eq!(mode_string(0o041777), "drwxrwxrwt");
+        assert_eq!(mode_string(0o106744), "-rwsr-Sr--");
+        assert_eq!(mode_string(0o010000), "p---------");
+        assert_eq!(mode_string(0), "?---------");
+    }
+
+    #[test]
+    fn human_sizes_are_those_of_df() {
+        for (bytes, text) in [
+            (0, "0"),
+            (1023, "1023"),
+            (1024, "1.0K"),
+            (1025, "1.1K"),
+            (10 << 10, "10K"),
+            (1023 << 10, "1023K"),
+            ((1023 << 10) + 1, "1.0M"),
+            (u64::MAX, "16E"),
+        ] {
+            assert_eq!(human(bytes), text);
+        }
+    }
+}

@@ -61,11 +61,12 @@ pub struct SearchPath {
 
 impl SearchPath {
     /// The directories that were given, then those of `$NXVFS_PLUGIN_PATH` (with colons between; empty ones are passed
-    /// over, they do not mean the current directory), then the executable's own and `deps` in it.
+    /// over, they do not mean the current directory), then `deps` in the executable's own and
+    /// that one. `deps` is where a build leaves what it has just made; beside the executable may lie older files.
     pub fn new(given: Vec<PathBuf>, env: Option<OsString>, beside: Option<PathBuf>) -> Self {
         let env: Vec<PathBuf> = env.iter().flat_map(std::env::split_paths).collect();
         let env = env.into_iter().filter(|dir| !dir.as_os_str().is_empty());
-        let beside = beside.into_iter().flat_map(|dir| [dir.clone(), dir.join("deps")]);
+        let beside = beside.into_iter().flat_map(|dir| [dir.join("deps"), dir]);
         let dirs = (given.into_iter().map(|dir| (dir, Origin::Given)))
             .chain(env.map(|dir| (dir, Origin::Environment)))
             .chain(beside.map(|dir| (dir, Origin::Default)))

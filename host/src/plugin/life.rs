@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use nxvfs_abi::plugin::{PLUGIN_PANIC_ABORTS, StaticPlugin};
+use nxvfs_abi::{ABI_MAJOR, ABI_MINOR};
 
 use super::discover::{self, Candidate};
 use super::elf;
@@ -25,19 +26,25 @@ pub struct Removal {
 }
 
 impl Registry {
-    pub(super) fn add_static(&self, linked: &StaticPlugin) {
-        let opened = Manifest::parse(linked.manifest).map_err(Error::from).and_then(|manifest| {
+    /// Brings in a statically linked plugin. One that is refused is listed with its reason.
+    pub(super) fn add_static(&self, linked: &StaticPlugin, given: &[(String, Option<String>)]) -> Result<()> {
+        let mut plugins = self.plugins();
+        let parsed = Manifest::parse(linked.manifest).map_err(Error::from);
+        let opened = parsed.and_then(|manifest| {
+            if let Some(conflict) = self.conflict(&plugins, &manifest, None) {
+                return Err(conflict);
+            }
+            let params = ParamSet::resolve(&manifest.params, &BTreeMap::new(), given)?;
             let mut module = image::linked(linked)?;
             check_agreement(&manifest, &module, "the binary")?;
-            module.init(&wire(&ParamSet::resolve(&manifest.params, &BTreeMap::new(), &[])?))?;
+            module.init(&wire(&params))?;
             Ok((manifest, module))
         });
-        let mut plugins = self.plugins();
+        let result = opened.as_ref().map(drop).map_err(Error::clone);
         let (manifest, state) = match opened {
-            Ok((manifest, module)) => match self.conflict(&plugins, &manifest) {
-                None => (Some(manifest), State::Live { module: Arc::new(module), resident: None }),
-                Some(conflict) => (Some(manifest), State::Refused(conflict)),
-            },
+            Ok((manifest, module)) => {
+                (Some(manifest), State::Live { module: Arc::new(module), resident: None })
+            }
             Err(e) => (None, State::Refused(e)),
         };
         plugins.push(Plugin {
@@ -46,14 +53,17 @@ impl Registry {
             link: Link::Static,
             door: Some(Door::Rust),
             path: None,
-            defaults: BTreeMap::new(),
+            defaults: defaults(given),
             state,
         });
+        result
     }
 
     /// Why a plugin of this manifest may not join those that live.
-    fn conflict(&self, plugins: &[Plugin], manifest: &Manifest) -> Option<Error> {
-        let live = || plugins.iter().filter(|p| p.live().is_some());
+    /// `but`: the one that it shall replace.
+    fn conflict(&self, plugins: &[Plugin], manifest: &Manifest, but: Option<usize>) -> Option<Error> {
+        let others = || plugins.iter().enumerate().filter(|(index, _)| Some(*index) != but);
+        let live = || others().map(|(_, p)| p).filter(|p| p.live().is_some());
         if let Some(there) = live().find(|p| p.name == manifest.name) {
             let by = match (&there.path, there.link) {
                 (Some(path), _) => path.display().to_string(),
@@ -114,7 +124,7 @@ impl Registry {
         }
     }
 
-    /// The gates, in order: file rules, ELF and manifest, names, parameters, ABI and layout, names again, init.
+    /// The gates, in order: file rules, ELF and manifest, ABI, names, parameters, layout, names again, init.
     fn load_gates(
         &self,
         plugins: &mut Vec<Plugin>,
@@ -127,33 +137,40 @@ impl Registry {
         rules::check(&file, path, self.options.allow_unsafe_files)?;
         let manifest = Manifest::parse(&elf::manifest_section(&file)?)?;
         *out = Some(manifest.clone());
-        let old = plugins.iter().position(|p| p.name == manifest.name && p.live().is_some());
-        if let Some(old) = old.filter(|_| replace) {
-            self.retire(plugins, old)?;
+        if manifest.abi.0 != ABI_MAJOR {
+            let (path, (major, minor)) = (path.display().to_string(), manifest.abi);
+            return Err(PluginError::Abi { path, found: format!("{major}.{minor}") }.into());
         }
-        if let Some(conflict) = self.conflict(plugins, &manifest) {
+        let same = |p: &Plugin| replace && p.name == manifest.name && p.live().is_some();
+        let old = plugins.iter().position(same);
+        let used = |module: &&Arc<Module>| !module.holders().list().is_empty();
+        if let Some(module) = old.and_then(|old| plugins[old].live()).filter(used) {
+            return Err(busy(module));
+        }
+        if let Some(conflict) = self.conflict(plugins, &manifest, old) {
             return Err(conflict);
         }
-        let defaults: BTreeMap<String, String> = given
-            .iter()
-            .map(|(name, value)| (name.clone(), value.clone().unwrap_or_else(|| "y".to_owned())))
-            .collect();
         let params = ParamSet::resolve(&manifest.params, &BTreeMap::new(), given)?;
         let image = Image::load(&file, path)?;
         let resident = image.resident();
-        let (mut module, door) = image.open(&manifest.entry)?;
+        let (mut module, door) = image.open(&manifest.entry, manifest.abi < (ABI_MAJOR, ABI_MINOR))?;
         check_agreement(&manifest, &module, &path.display().to_string())?;
         if module.flags() & PLUGIN_PANIC_ABORTS != 0 {
             log::warn!("plugin {}: a panic in it ends this process (built with panic=abort)", module.name());
         }
         module.init(&wire(&params))?;
+        // The old one goes only now that the new one is ready.
+        if let Some(Err(e)) = old.map(|old| self.retire(plugins, old)) {
+            module.exit();
+            return Err(e);
+        }
         Ok(Plugin {
             name: manifest.name.clone(),
             manifest: Some(manifest),
             link: Link::Dynamic,
             door: Some(door),
             path: Some(path.to_owned()),
-            defaults,
+            defaults: defaults(given),
             state: State::Live { module: Arc::new(module), resident: Some(resident) },
         })
     }
@@ -171,8 +188,7 @@ impl Registry {
         {
             plugins.retain(|p| !(p.name == name && p.link == Link::Static));
             drop(plugins);
-            self.add_static(linked);
-            return Ok(());
+            return self.add_static(linked, given);
         }
         match discover::find(&self.search, name) {
             Some(Candidate { outcome: Err(e), path, .. }) => {
@@ -208,7 +224,7 @@ impl Registry {
         let name = plugin.name.clone();
         let State::Live { module, resident } = &plugin.state else { return Ok(Removal { resident: false }) };
         if !module.holders().close() {
-            return Err(PluginError::Busy { name, holders: module.holders().describe() }.into());
+            return Err(busy(module));
         }
         module.exit();
         let resident = resident.clone();
@@ -221,6 +237,18 @@ impl Registry {
         log::info!("plugin {name} removed");
         Ok(Removal { resident: resident.is_some_and(|r| r.load(Ordering::Acquire)) })
     }
+}
+
+fn busy(module: &Module) -> Error {
+    PluginError::Busy { name: module.name().to_owned(), holders: module.holders().describe() }.into()
+}
+
+/// Module parameters as defaults of later uses; a name without a value is a switch that is on.
+fn defaults(given: &[(String, Option<String>)]) -> BTreeMap<String, String> {
+    given
+        .iter()
+        .map(|(name, value)| (name.clone(), value.clone().unwrap_or_else(|| "y".to_owned())))
+        .collect()
 }
 
 /// The code must say what the manifest says: everything was decided by the manifest.

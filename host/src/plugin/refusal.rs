@@ -1,5 +1,7 @@
 //! Why a plugin is not loaded, found or removed.
 
+use nxvfs_abi::ABI_MAJOR;
+
 use super::manifest::Kind;
 use crate::base::error::teach;
 
@@ -25,6 +27,10 @@ teach! {
         NotLoaded { kind: Kind, driver: String, plugin: String } => ENODEV,
             what: "the {kind} driver is not loaded, and autoload is off", place: "{driver}",
             remedy: "modprobe {plugin}, or leave --no-autoload out";
+        /// Built against another major version.
+        Abi { path: String, found: String } => ELIBBAD, what: "the plugin speaks another ABI", place: "{path}",
+            expected: "{ABI_MAJOR}.x", found: "{found}",
+            remedy: "use a plugin built for ABI {ABI_MAJOR}, or another host";
         /// The file says one thing and its code another.
         Mismatch { path: String, part: String, manifest: String, code: String } => ELIBBAD,
             what: "the plugin's code and its manifest disagree", place: "{path}: {part}", expected: "{manifest}",

@@ -115,7 +115,8 @@ impl Registry {
         let mut linked: Vec<&StaticPlugin> = inventory::iter::<StaticPlugin>().collect();
         linked.sort_by_key(|plugin| static_name(plugin));
         for plugin in linked.into_iter().filter(|p| registry.options.builtin.uses(&static_name(p))) {
-            registry.add_static(plugin);
+            // One that is refused is listed with its reason.
+            let _ = registry.add_static(plugin, &[]);
         }
         registry
     }

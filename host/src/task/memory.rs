@@ -52,10 +52,13 @@ impl Task {
     /// the file is closed, which keeps the volume mounted. Errors: EBADF, ENODEV, ENXIO not in place.
     pub fn borrow_in_place(&self, fd: u32) -> Result<(usize, usize)> {
         let file = self.descriptors.get(fd)?;
-        let path = shown(file.dentry());
-        let Some(source) = source(&file) else { return Err(MapError::Kind { path }.into()) };
-        let ctx = self.caller.ctx();
-        let borrow = file.borrow_in_place(|| Borrow::new(&source, &ctx, &path, self.caller.task))?;
+        let borrow = file.borrow_in_place(|| {
+            let path = shown(file.dentry());
+            match source(&file) {
+                Some(source) => Borrow::new(&source, &self.caller.ctx(), &path, self.caller.task),
+                None => Err(MapError::Kind { path }.into()),
+            }
+        })?;
         Ok((borrow.address(), borrow.len()))
     }
 

@@ -195,11 +195,7 @@ impl Tree {
         }
         match (walked.parent.inode(), dentry.inode()) {
             (Inode::Pseudo(_), Inode::Pseudo(node)) => match node.kind() {
-                PseudoKind::Block(_) => Err(TreeError::PseudoOnly {
-                    path: show(path),
-                    action: "unlink a device; use detach".to_owned(),
-                }
-                .into()),
+                PseudoKind::Block(_) => Err(TreeError::Device { path: show(path) }.into()),
                 _ => self.remove_pseudo(&dentry),
             },
             (Inode::Volume(dir), _) => {

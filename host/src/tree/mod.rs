@@ -64,6 +64,9 @@ teach! {
         /// The pseudo tree does not offer it.
         PseudoOnly { path: String, action: String } => EPERM, what: "the host's own tree does not allow to {action}",
             place: "{path}", remedy: "do it inside a mounted volume";
+        /// A device's node.
+        Device { path: String } => EBUSY, what: "a device is attached there", place: "{path}",
+            remedy: "detach {path}";
         /// Not permitted to this user.
         Denied { path: String, uid: u32 } => EACCES, what: "permission denied", place: "{path}",
             found: "user {uid} without the right";

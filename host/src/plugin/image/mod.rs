@@ -38,9 +38,10 @@ teach! {
         Refuses { path: String, version: String } => ELIBBAD, what: "the plugin refuses this host", place: "{path}",
             expected: "a descriptor for ABI {version}", found: "NULL", remedy: "use a plugin built for this ABI";
         /// The two sides disagree about the layout.
-        Layout { path: String, difference: String } => ELIBBAD,
-            what: "the plugin was built against another layout of the contract", place: "{path}",
-            found: "{difference}", remedy: "rebuild it with this SDK (the whole comparison is in the debug log)";
+        Layout { path: String, place: String, what: String, expected: String, found: String } => ELIBBAD,
+            what: "the plugin was built against another layout of the contract: {what}", place: "{path}: {place}",
+            expected: "{expected}", found: "{found}",
+            remedy: "rebuild it with this SDK (the whole comparison is in the debug log)";
         /// The descriptor lies outside the image that was loaded.
         Stray { path: String } => ELIBBAD, what: "the plugin's descriptor lies outside its own image",
             place: "{path}", remedy: "rebuild the plugin with its symbols hidden (-fvisibility=hidden)";
@@ -102,8 +103,8 @@ impl Image {
     }
 
     /// Opens the plugin by one of its doors. The module keeps the image.
-    pub fn open(self, entry: &str) -> Result<(Module, Door)> {
-        let (descriptor, door) = self.descriptor(entry)?;
+    pub fn open(self, entry: &str, older: bool) -> Result<(Module, Door)> {
+        let (descriptor, door) = self.descriptor(entry, older)?;
         // SAFETY: the address lies in this image, which the module keeps; for the Rust door the layout was checked,
         // for the C door the author compiled against the headers.
         let module = unsafe { Module::open(descriptor, Some(Box::new(self))) }?;

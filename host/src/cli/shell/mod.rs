@@ -1,0 +1,215 @@
+//! The shell: commands over one host and one task, from a script, from standard input, or from a person.
+
+mod complete;
+mod prompt;
+mod split;
+
+use std::ffi::OsString;
+use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use super::commands::{self, Line};
+use super::failure::{Done, Failure, ShellError, tell, usage};
+use super::output::Output;
+use super::text::{join, shown};
+use super::{Globals, ShellArgs};
+use crate::base::{Errno, Error};
+use crate::{Host, Task};
+use split::{Piece, Splitter};
+
+/// How deep scripts may run scripts.
+const MAX_DEPTH: usize = 16;
+
+/// One shell. The task ends before the host, which ends what is still mounted and attached.
+pub(super) struct Shell {
+    /// Shared with the completion of the prompt.
+    pub(super) task: Arc<Task>,
+    pub(super) host: Arc<Host>,
+    pub(super) out: Output,
+    /// Whether all documents are JSON; single commands may ask for it themselves.
+    json: bool,
+    /// Whether commands are shown before they run (`set -x`).
+    pub(super) trace: bool,
+    /// Whether the first failure ends the outermost input.
+    stops: bool,
+    /// Where in the scripts the command stands, for its errors: `line 3: `.
+    at: Vec<String>,
+    /// Whether the command that runs has told an error.
+    failed: bool,
+    /// Exit status of the last command.
+    pub(super) status: u8,
+}
+
+/// Runs `nxvfs shell`.
+pub(super) fn main(globals: &Globals, args: ShellArgs, out: Output) -> ExitCode {
+    let json = out.json;
+    let host = match Host::new(globals.host_options()) {
+        Ok(host) => host,
+        Err(error) => return out.finish(Err(error.into())),
+    };
+    let task = Arc::new(host.task());
+    let mut shell =
+        Shell { task, host, out, json, trace: false, stops: true, at: Vec::new(), failed: false, status: 0 };
+    let stdin_asked = args.script.as_deref().is_some_and(|s| s == Path::new("-"));
+    let done = match (&args.commands, &args.script) {
+        (Some(commands), _) => shell.run_input(commands.as_bytes(), None),
+        (None, Some(script)) if !stdin_asked => shell.run_file(script),
+        _ if !stdin_asked && io::stdin().is_terminal() => {
+            shell.stops = false;
+            prompt::run(&mut shell)
+        }
+        _ => shell.run_input(io::stdin().lock(), Some("standard input".to_owned())),
+    };
+    let Shell { task, host, out, .. } = shell;
+    let status = out.finish(done);
+    drop(task);
+    drop(host);
+    status
+}
+
+impl Shell {
+    /// Runs the commands of a file.
+    pub(super) fn run_file(&mut self, path: &Path) -> Done {
+        if self.at.len() >= MAX_DEPTH {
+            return Err(ShellError::Nested { path: path.display().to_string() }.into());
+        }
+        let open = |path| std::fs::File::open(path).map_err(|e| script_error(path, e));
+        let file = open(path)?;
+        self.run_input(BufReader::new(file), Some(path.display().to_string()))
+    }
+
+    /// Runs commands as they come. `script` is the name of the input if errors shall tell its lines.
+    fn run_input(&mut self, mut input: impl BufRead, script: Option<String>) -> Done {
+        let mut splitter = Splitter::default();
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let failed = |e| script_error(Path::new(script.as_deref().unwrap_or_default()), e);
+            let read = input.read_until(b'\n', &mut line).map_err(failed)?;
+            if read == 0 {
+                break;
+            }
+            for piece in splitter.feed(&line) {
+                self.run_at(&piece, script.as_deref())?;
+            }
+        }
+        let end = splitter.finish().map_err(Error::from);
+        if let Err(error) = end {
+            self.at.push(self.place(script.as_deref(), splitter.start_line()));
+            self.complain(&error);
+            self.at.pop();
+            return Err(Failure::Said);
+        }
+        Ok(())
+    }
+
+    /// A path of a command that takes whole paths only: relative ones begin in the working directory.
+    pub(super) fn absolute(&self, path: &str) -> String {
+        if path.starts_with('/') {
+            return path.to_owned();
+        }
+        shown(&join(&self.task.getcwd(), path.as_bytes()))
+    }
+
+    fn run_at(&mut self, piece: &Piece, script: Option<&str>) -> Done {
+        self.at.push(self.place(script, piece.line));
+        let done = self.run_piece(piece);
+        self.at.pop();
+        match done {
+            // A person goes on; a script that a person runs does not.
+            Err(Failure::Said) if !self.stops && self.at.is_empty() => Ok(()),
+            other => other,
+        }
+    }
+
+    /// Runs one command and tells its error; answers `Said` for any failure but the end of the program.
+    fn run_piece(&mut self, piece: &Piece) -> Done {
+        let words = match piece.words() {
+            Ok(words) if words.is_empty() => return Ok(()),
+            Ok(words) => words,
+            Err(refusal) => {
+                self.complain(&refusal.into());
+                self.status = 1;
+                return Err(Failure::Said);
+            }
+        };
+        self.failed = false;
+        self.show(piece, &words)?;
+        let done = self.run_words(words);
+        let flushed = self.out.flush();
+        self.out.json = self.json;
+        let done = match (done, flushed) {
+            (Err(Failure::Error(error)), _) => {
+                self.complain(&error);
+                Err(Failure::Said)
+            }
+            (Ok(()), Ok(())) if self.failed => Err(Failure::Said),
+            (Ok(()), flushed) => flushed,
+            (done, _) => done,
+        };
+        self.status = u8::from(done.is_err());
+        done
+    }
+
+    fn run_words(&mut self, words: Vec<Vec<u8>>) -> Done {
+        let name = shown(&words[0]);
+        if !commands::names().contains(&name) {
+            return Err(ShellError::NoCommand { name }.into());
+        }
+        match Line::parse(words.into_iter().map(OsString::from_vec)) {
+            Ok(Line { json, command }) => {
+                self.out.json |= json;
+                commands::run(command, self)
+            }
+            Err(error) if error.use_stderr() => Err(usage(&name, &error).into()),
+            Err(help) => commands::show_help(self, &name, &help),
+        }
+    }
+
+    /// `set -x`: the command as it was written, before its output. `echo` speaks for itself. With JSON it goes to
+    /// standard error, where it does not disturb the documents.
+    fn show(&mut self, piece: &Piece, words: &[Vec<u8>]) -> Done {
+        if !self.trace || words[0] == b"echo" {
+            return Ok(());
+        }
+        let text = [b"+ ", piece.text.trim_ascii(), b"\n"].concat();
+        match self.json {
+            true => Ok(io::stderr().write_all(&text)?),
+            false => self.out.name(&text[..text.len() - 1]).and_then(|()| self.out.bytes(b"\n")),
+        }
+    }
+
+    /// What stands before the sentence of an error; in the outermost script the number of the line says enough.
+    fn place(&self, script: Option<&str>, line: usize) -> String {
+        match script {
+            None => String::new(),
+            Some(_) if self.at.is_empty() => format!("line {line}: "),
+            Some(name) => format!("{name}: line {line}: "),
+        }
+    }
+
+    /// Tells an error at once and goes on; the command fails at its end.
+    pub(super) fn complain(&mut self, error: &Error) {
+        // A reader who has gone is noticed at the next output.
+        let _ = self.out.flush();
+        let at = match &self.at[..] {
+            [] => String::new(),
+            [only] => only.clone(),
+            [outer, .., inner] => format!("{outer}{inner}"),
+        };
+        tell(error, &at, self.out.json);
+        self.failed = true;
+    }
+}
+
+fn script_error(path: &Path, error: io::Error) -> Error {
+    let action = format!("script {}", path.display());
+    // The errno's own text, without the system's number in it.
+    match error.raw_os_error().and_then(Errno::new) {
+        Some(errno) => Error::from(errno).doing(action),
+        None => Error::from(error).doing(action),
+    }
+}

@@ -1,0 +1,18 @@
+//! The command line, as users and their programs see it: the binary is run, and what it prints is read.
+
+#[path = "cli/commands.rs"]
+mod commands;
+#[path = "cli/demo.rs"]
+mod demo;
+#[path = "cli/errors.rs"]
+mod errors;
+#[path = "cli/json.rs"]
+mod json;
+#[path = "cli/listing.rs"]
+mod listing;
+#[path = "cli/run.rs"]
+mod run;
+#[path = "cli/script.rs"]
+mod script;
+#[path = "cli/top.rs"]
+mod top;

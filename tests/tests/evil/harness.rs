@@ -1,0 +1,42 @@
+//! Boards with evil plugins on them.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+
+use nxvfs::plugin::{Builtin, PluginStatus};
+use nxvfs::{HostOptions, MountOptions};
+use nxvfs_tests::fixture::shared_c_plugin;
+use nxvfs_tests::{Board, words};
+
+/// A host with static plugins that searches nothing.
+pub(crate) fn board() -> Board {
+    Board::with(HostOptions { default_dirs: false, builtin: Builtin::All, ..HostOptions::default() })
+}
+
+/// A board that has the file system that lies.
+pub(crate) fn with_filesystem() -> Board {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    let board = board();
+    board.plugins().insmod(FILE.get_or_init(|| shared_c_plugin("filesystem.c")), &[], false).unwrap();
+    board
+}
+
+/// A board that has the disk that lies.
+pub(crate) fn with_block() -> Board {
+    static FILE: OnceLock<PathBuf> = OnceLock::new();
+    let board = board();
+    board.plugins().insmod(FILE.get_or_init(|| shared_c_plugin("block.c")), &[], false).unwrap();
+    board
+}
+
+/// Mounts a file system on `/evil`, with options of its own.
+pub(crate) fn mount(board: &Board, source: Option<&str>, fs: &str, given: &str) -> nxvfs::Result<()> {
+    let options = MountOptions { given: words(given), ..MountOptions::default() };
+    board.host().mount(source, "/evil", fs, &options).map(drop)
+}
+
+/// The line of `lsmod` of a plugin.
+#[track_caller]
+pub(crate) fn status(board: &Board, name: &str) -> PluginStatus {
+    board.plugins().list().into_iter().find(|p| p.name == name).expect("the plugin is listed")
+}
