@@ -54,7 +54,13 @@ pub fn resident_bytes() -> u64 {
     kib * 1024
 }
 
-/// Bytes of a page.
+/// Bytes of a page, as the kernel told this process when it began.
 pub fn page_bytes() -> usize {
-    4096
+    const AT_PAGESZ: usize = 6;
+    let auxv = std::fs::read("/proc/self/auxv").expect("/proc/self/auxv");
+    let words: Vec<usize> = auxv
+        .chunks_exact(size_of::<usize>())
+        .map(|word| usize::from_ne_bytes(word.try_into().expect("a whole word")))
+        .collect();
+    words.chunks_exact(2).find(|pair| pair[0] == AT_PAGESZ).expect("the page's size")[1]
 }

@@ -124,13 +124,10 @@ pub fn dependencies(manifest: &Path) -> Vec<String> {
             let section = section.trim_end_matches(']');
             inside = section == "dependencies"
                 || section.ends_with(".dependencies") && section != "workspace.dependencies";
-            if let Some((before, package)) = section.rsplit_once("dependencies.") {
-                if !before.starts_with("workspace")
-                    && !before.ends_with("dev-")
-                    && !before.ends_with("build-")
-                {
-                    found.push(package.to_owned());
-                }
+            if let Some((before, package)) = section.rsplit_once("dependencies.")
+                && !["workspace.", "dev-", "build-"].iter().any(|other| before.ends_with(other))
+            {
+                found.push(package.to_owned());
             }
         } else if inside && !line.is_empty() && !line.starts_with('#') {
             found.extend(line.split(['=', '.', ' ']).next().map(str::to_owned));

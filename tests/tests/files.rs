@@ -1,15 +1,18 @@
 //! Descriptors and directory streams: open, read, pread, lseek, close, fstat, readdir, and each refusal.
 
 use std::collections::BTreeSet;
+use std::os::unix::net::UnixListener;
+use std::process::Command;
 
 use nxvfs::Errno;
 use nxvfs::file::{MAX_DESCRIPTORS, Whence};
-use nxvfs_abi::types::mode::{S_IFBLK, S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
+use nxvfs_abi::types::mode::{S_IFBLK, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK};
 use nxvfs_abi::types::open::{
     O_ACCMODE, O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_RDONLY, O_RDWR, O_TRUNC,
     O_WRONLY,
 };
 use nxvfs_tests::check::{errno, refused};
+use nxvfs_tests::fixture::run;
 use nxvfs_tests::image::pattern;
 use nxvfs_tests::{Board, Folder, Rng, Way, genromfs, on_every_way};
 
@@ -263,6 +266,23 @@ on_every_way! {
         }
         assert_eq!(task.lseek(fd, 0, Whence::End).unwrap(), image.len() as u64);
         errno(task.write(fd, b"x"), Errno::EBADF);
+    }
+
+    fn special_nodes_of_a_volume_are_seen_and_not_opened(way: Way) {
+        let folder = Folder::new().file("tree/file", "");
+        run(Command::new("mkfifo").arg(folder.at("tree/fifo")));
+        let _socket = UnixListener::bind(folder.at("tree/socket")).unwrap();
+        let image = genromfs(&folder.at("tree"), &folder.at("rom.img"));
+        let board = way.romfs(&image);
+        let task = board.task();
+        for (path, file_type, word) in [("/rom/fifo", S_IFIFO, "FIFO"), ("/rom/socket", S_IFSOCK, "socket")] {
+            assert_eq!(task.stat(path).unwrap().attr.mode & S_IFMT, file_type);
+            refused(task.open(path, O_RDONLY, 0), Errno::ENXIO, &[path, word]);
+            errno(task.explain(path).map(|_| ()), Errno::ENODEV);
+            errno(task.readlink(path), Errno::EINVAL);
+            task.close(task.open(path, O_PATH, 0).unwrap()).unwrap();
+        }
+        assert!(board.mounts()[0].users.is_empty());
     }
 
     fn a_large_directory_is_listed_exactly_once(way: Way) {

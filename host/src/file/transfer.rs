@@ -39,6 +39,9 @@ impl OpenFile {
             Content::Directory => Err(Errno::EISDIR.into()),
             Content::Block { device, .. } => {
                 let len = device.len_bytes().saturating_sub(offset).min(buf.len() as u64) as usize;
+                if len == 0 {
+                    return Ok(0);
+                }
                 device.read_at(offset, &mut buf[..len], 0)?;
                 Ok(len)
             }

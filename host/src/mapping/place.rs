@@ -7,7 +7,7 @@ use crate::base::sync::Arc;
 use crate::base::{Errno, Hold, Holder, Result};
 use crate::bridge::CheckedGrant;
 use crate::device::BlockDevice;
-use crate::tree::{Tier, VolumeNode};
+use crate::tree::VolumeNode;
 
 /// What can be mapped.
 #[derive(Clone)]
@@ -72,9 +72,8 @@ impl Source {
             Self::File(node) => {
                 let mount = node.mount();
                 let agreed = mount.agreement();
-                let lendable = agreed.fioc_mmap && agreed.bioc_xipbase.is_some();
                 match mount.device().and_then(|d| d.grant()) {
-                    Some(grant) if agreed.tier == Tier::Xip || lendable => Ok(grant.clone()),
+                    Some(grant) if agreed.lends => Ok(grant.clone()),
                     _ => Err(NoPlace(agreed.reason.clone())),
                 }
             }

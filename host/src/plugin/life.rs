@@ -265,6 +265,10 @@ fn check_agreement(manifest: &Manifest, module: &Module, path: &str) -> Result<(
     if manifest.version != module.version() {
         return Err(mismatch("version", manifest.version.clone(), module.version().to_owned()).into());
     }
+    if manifest.abi != module.abi() {
+        let words = |(major, minor): (u16, u16)| format!("{major}.{minor}");
+        return Err(mismatch("abi", words(manifest.abi), words(module.abi())).into());
+    }
     let list = |mut drivers: Vec<(u32, String)>| {
         drivers.sort();
         drivers

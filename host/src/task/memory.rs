@@ -1,7 +1,9 @@
 //! Mapping: views by address and by value, addresses in place, and why a file maps as it does.
 
 use super::{Task, shown};
-use crate::base::Result;
+use nxvfs_abi::types::open;
+
+use crate::base::{Errno, Result};
 use crate::file::OpenFile;
 use crate::mapping::{Borrow, Explanation, MapError, MapRequest, Mapping, Source, explain};
 use crate::tree::{Follow, Inode, PseudoKind};
@@ -32,6 +34,9 @@ impl Task {
 
     fn mappable(&self, fd: u32, request: &MapRequest) -> Result<(Source, String)> {
         let file = self.descriptors.get(fd)?;
+        if file.flags().has(open::O_PATH) {
+            return Err(Errno::EBADF.into());
+        }
         if request.len == 0 {
             return Err(MapError::Empty {}.into());
         }
@@ -49,9 +54,13 @@ impl Task {
     }
 
     /// The address of the file's first byte on its medium, and how many bytes are there. Read-only, and valid until
-    /// the file is closed, which keeps the volume mounted. Errors: EBADF, ENODEV, ENXIO not in place.
+    /// the file is closed, which keeps the volume mounted. Errors: EBADF (also if it is not open for reading), ENODEV,
+    /// ENXIO not in place.
     pub fn borrow_in_place(&self, fd: u32) -> Result<(usize, usize)> {
         let file = self.descriptors.get(fd)?;
+        if !file.flags().readable() {
+            return Err(Errno::EBADF.into());
+        }
         let borrow = file.borrow_in_place(|| {
             let path = shown(file.dentry());
             match source(&file) {

@@ -135,6 +135,9 @@ impl Tree {
     /// The directory to mount on, and whether it was made for that.
     fn mount_point(&self, target: &[u8]) -> Result<(Arc<Dentry>, bool)> {
         let caller = Caller::host();
+        if target.is_empty() {
+            return Err(Errno::ENOENT.into());
+        }
         match self.resolve(&caller, &self.root(), target) {
             Ok(dentry) => {
                 super::need_directory(dentry.inode())?;

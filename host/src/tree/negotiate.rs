@@ -71,6 +71,9 @@ pub struct Agreement {
     pub bioc_xipbase: Option<(u64, bool)>,
     /// The best tier that files of this volume get.
     pub tier: Tier,
+    /// Whether addresses inside the device's memory may be lent (`FIOC_XIPBASE`), also where views cannot be had
+    /// because the driver has no memory object.
+    pub lends: bool,
     /// Why this one.
     pub reason: String,
 }
@@ -101,7 +104,9 @@ pub(super) fn negotiate(volume: &Volume, device: Option<&BlockDevice>, mode: Mma
             (Tier::Xip, "the device grants its memory and the file system its extents".to_owned())
         }
     };
-    Agreement { fioc_mmap, bioc_xipbase, tier, reason }
+    let wanted = matches!(mode, MmapMode::Auto | MmapMode::Xip);
+    let lends = wanted && fioc_mmap && bioc_xipbase.is_some();
+    Agreement { fioc_mmap, bioc_xipbase, tier, lends, reason }
 }
 
 /// The RAM tier needs a mapper, and this host has none yet.

@@ -34,7 +34,7 @@ impl<'a> Both<'a> {
         Ok(Self { old: write(&old_directory.entries), new: Some(new) })
     }
 
-    fn new(&mut self) -> &mut Entries {
+    fn new_entries(&mut self) -> &mut Entries {
         self.new.as_deref_mut().unwrap_or(&mut self.old)
     }
 }
@@ -61,7 +61,7 @@ impl TmpFs {
         let _still = across.then(|| lock(&self.renames));
         let mut both = Both::lock(&old_parent, &new_parent)?;
         let moved = both.old.find(from.1).cloned().ok_or(Errno::ENOENT)?;
-        let target = both.new().find(to.1).cloned();
+        let target = both.new_entries().find(to.1).cloned();
         if target.is_some() && flags == RENAME_NOREPLACE {
             return Err(Errno::EEXIST.into());
         }
@@ -117,7 +117,7 @@ impl Move<'_> {
             room_for(self.from.0, up - down)?;
         }
         both.old.replace(self.from.1, target.clone());
-        both.new().replace(self.to.1, self.moved.clone());
+        both.new_entries().replace(self.to.1, self.moved.clone());
         self.tell_parents(up - down, down - up);
         if self.across() {
             settle(target, self.from.0);
@@ -135,7 +135,7 @@ impl Move<'_> {
             (_, true) => return Err(Errno::ENOTDIR.into()),
             (_, false) => {}
         }
-        both.new().replace(self.to.1, self.moved.clone());
+        both.new_entries().replace(self.to.1, self.moved.clone());
         self.depart(both);
         // A directory takes the place of a directory.
         self.tell_parents(-i32::from(self.moved.is_directory()), 0);
@@ -153,7 +153,7 @@ impl Move<'_> {
         let more = i32::from(self.moved.is_directory());
         room_for(self.to.0, more)?;
         self.to.0.directory()?.enter()?;
-        both.new().insert(self.to.1, self.moved.clone());
+        both.new_entries().insert(self.to.1, self.moved.clone());
         self.depart(both);
         self.tell_parents(-more, more);
         settle(&self.moved, self.to.0);

@@ -5,9 +5,10 @@ use nxvfs::tree::Tier;
 use nxvfs::{Errno, Error};
 use nxvfs_abi::types::open::O_RDONLY;
 use nxvfs_tests::check::{errno, refused, taught};
-use nxvfs_tests::{Board, content};
+use nxvfs_tests::fixture::c_plugin;
+use nxvfs_tests::{Board, Folder, content};
 
-use super::harness::{mount, status, with_filesystem};
+use super::harness::{block_plugin, mount, status, with_filesystem};
 
 /// A board with the lying file system on `/evil`.
 fn lying(lie: &str) -> Board {
@@ -226,4 +227,37 @@ fn extents_that_are_not_one_piece_are_not_mapped() {
     errno(task.mmap(fd, &MapRequest::read(0, 8192)), Errno::EIO);
     task.close(fd).unwrap();
     assert!(board.mounts()[0].users.is_empty());
+}
+
+#[test]
+fn a_mount_that_demands_what_the_sides_cannot_says_why() {
+    // A disk that grants no memory; one that grants an address without a memory object.
+    for (lie, reason) in [("no-grant", "BIOC_XIPBASE"), ("object-none", "without a memory object")] {
+        let board = with_filesystem();
+        board.plugins().insmod(block_plugin(), &[], false).unwrap();
+        let board = board.attach("evil-block", "/dev/evil", &format!("lie={lie}"));
+        taught(
+            board.try_mount("/dev/evil", "/evil", "evil-fs", "mmap=xip"),
+            Errno::ENXIO,
+            &["/evil", "mmap=xip", "evil-block", reason],
+        );
+        assert!(board.mounts().is_empty() && board.devices()[0].users.is_empty());
+        // Without the demand it is mounted, and the reason is kept.
+        let board = board.mount("/dev/evil", "/evil", "evil-fs", "");
+        let agreement = &board.mounts()[0].agreement;
+        assert_eq!(agreement.tier, Tier::None);
+        assert!(agreement.reason.contains(reason), "{}", agreement.reason);
+        assert_eq!(board.read("/evil/file").len(), 8192);
+    }
+    // A file system that does not tell where its files lie.
+    let folder = Folder::new();
+    let board = super::harness::board();
+    board.plugins().insmod(&c_plugin("answer.c", &folder.at("answer.so"), &[]), &[], false).unwrap();
+    let board = board.attach("ramdisk-xip", "/dev/ram0", "sectors=8");
+    taught(
+        board.try_mount("/dev/ram0", "/evil", "answer", "mmap=xip"),
+        Errno::ENXIO,
+        &["/evil", "FIOC_MMAP"],
+    );
+    assert!(board.devices()[0].users.is_empty());
 }

@@ -1,6 +1,6 @@
 //! Boards with evil plugins on them.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use nxvfs::plugin::{Builtin, PluginStatus};
@@ -21,11 +21,16 @@ pub(crate) fn with_filesystem() -> Board {
     board
 }
 
-/// A board that has the disk that lies.
-pub(crate) fn with_block() -> Board {
+/// The plugin of the disk that lies.
+pub(crate) fn block_plugin() -> &'static Path {
     static FILE: OnceLock<PathBuf> = OnceLock::new();
+    FILE.get_or_init(|| shared_c_plugin("block.c"))
+}
+
+/// A board that has it.
+pub(crate) fn with_block() -> Board {
     let board = board();
-    board.plugins().insmod(FILE.get_or_init(|| shared_c_plugin("block.c")), &[], false).unwrap();
+    board.plugins().insmod(block_plugin(), &[], false).unwrap();
     board
 }
 

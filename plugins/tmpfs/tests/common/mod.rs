@@ -49,6 +49,11 @@ pub fn file(volume: &Volume, name: &[u8], content: &[u8]) -> u64 {
     found.node
 }
 
+/// Makes an empty file in a directory; answers its node.
+pub fn file_in(volume: &Volume, dir: u64, name: &[u8]) -> u64 {
+    volume.create(dir, name, 0o644, 0).unwrap().0.node
+}
+
 /// Opens a node for reading and writing.
 pub fn opened(volume: &Volume, node: u64) -> Open<'_> {
     volume.open(node, open::O_RDWR).unwrap()
