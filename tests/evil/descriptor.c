@@ -97,7 +97,11 @@ static const nx_descriptor descriptor = {
 #else
     .abi_major = NX_ABI_MAJOR,
 #endif
+#ifdef OTHER_MINOR
+    .abi_minor = NX_ABI_MINOR + 1,
+#else
     .abi_minor = NX_ABI_MINOR,
+#endif
     .flags = NX_PLUGIN_UNFROZEN,
 #ifdef OTHER_NAME
     .name = NX_STR("somebody-else"),

@@ -103,7 +103,8 @@ impl MemoryObject {
 
     /// Where `len` bytes at `offset` lie, or EINVAL if they reach beyond the object.
     fn at(&self, offset: u64, len: usize) -> Result<*mut u8> {
-        let start = usize::try_from(offset).ok().filter(|start| *start <= self.len && len <= self.len - *start);
+        let start =
+            usize::try_from(offset).ok().filter(|start| *start <= self.len && len <= self.len - *start);
         let start = start.ok_or(Errno::EINVAL)?;
         // SAFETY: `start <= self.len`, so the address lies inside the mapping or one past its end.
         Ok(unsafe { self.base().add(start) })

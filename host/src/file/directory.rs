@@ -102,6 +102,10 @@ fn fetch(dir: &Arc<Dentry>, ctx: &Ctx, position: u64) -> Result<Vec<DirRecord>> 
                 });
                 out.len() < CHUNK_ENTRIES
             });
+            // An entry that leads back to where the listing began would be told for ever.
+            if out.last().is_some_and(|last| last.next == cookie && cookie != 0) {
+                return Err(node.mount().volume().cookie_lie(cookie));
+            }
             // What a damaged directory still tells is handed out first; the failure comes when more is asked for.
             if out.last().is_none_or(|last| last.next >= COOKIE_LIMIT) {
                 listed?;

@@ -14,6 +14,7 @@ const WRONG: &[(&str, Errno, &[&str])] = &[
     ("NO_SYMBOL", Errno::ELIBBAD, &["no entry symbol", "nx_plugin_not_there", "neither"]),
     ("OTHER_NAME", Errno::ELIBBAD, &["disagree", "name", "somebody-else", "introduction"]),
     ("OTHER_VERSION", Errno::ELIBBAD, &["disagree", "version", "2.0.0", "1.0.0"]),
+    ("OTHER_MINOR", Errno::ELIBBAD, &["disagree", "abi", "found 1.1", "expected 1.0"]),
     ("OTHER_DRIVER", Errno::ELIBBAD, &["disagree", "drivers", "something-else"]),
     (
         "INIT_FAILS",

@@ -6,8 +6,11 @@ use super::patch::{Patch, after, at_end, before, instead, line};
 
 const TABLES: &str = "abi/src/filesystem.rs";
 const TABLES_H: &str = "abi/include/nxvfs/filesystem.h";
-const SDK: &str = "abi/sdk/src/filesystem.rs";
-const VOLUME: &str = "host/src/bridge/volume.rs";
+const TRAIT: &str = "abi/sdk/src/filesystem/mod.rs";
+const VALUES: &str = "abi/sdk/src/filesystem/values.rs";
+const THUNKS: &str = "abi/sdk/src/filesystem/thunks.rs";
+const VOLUME: &str = "host/src/bridge/volume/mod.rs";
+const WHOLE: &str = "host/src/bridge/volume/whole.rs";
 
 /// Gives contract and SDK a version of their own. Two packages of one name and version, in one build, would be mixed
 /// up by cargo; so the patch levels tell broken versions apart from the true one.
@@ -108,7 +111,7 @@ fn next_headers() -> Vec<Patch> {
 fn next_sdk() -> Vec<Patch> {
     vec![
         after(
-            SDK,
+            TRAIT,
             "pub trait FileSystem: Sized + Send + Sync + 'static {",
             "
     /// What it can do.
@@ -119,26 +122,26 @@ fn next_sdk() -> Vec<Patch> {
     }\n",
         ),
         after(
-            SDK,
+            THUNKS,
             "pub const fn table<T: FileSystem>() -> FileSystemOps { FileSystemOps {",
             " tell_story: Some(tell_story::<T>),",
         ),
         at_end(
-            SDK,
+            THUNKS,
             "thunk!(tell_story(node: u64, buf: *mut u8, len: usize) -> i64, run, |ctx, fs| {
     Ok(fs.tell_story(&ctx, node, guard::buffer_mut(buf, len)?)? as i64)
 });\n",
         ),
-        after(SDK, "let wire = MountInfo {", " features: T::FEATURES,"),
+        after(THUNKS, "let wire = MountInfo {", " features: T::FEATURES,"),
         after(
-            SDK,
+            VALUES,
             "pub struct Found {",
             "\n    /// How often the number was given away.\n    pub generation: u64,",
         ),
-        after(SDK, "Self { node, attr,", " generation: 0,"),
-        after(SDK, "Entry { node: self.node,", " generation: self.generation,"),
+        after(VALUES, "Self { node, attr,", " generation: 0,"),
+        after(VALUES, "Entry { node: self.node,", " generation: self.generation,"),
         after(
-            SDK,
+            VALUES,
             "impl<'a> Mount<'a> {",
             "
     /// Number of the session; 0 from a host that has none.
@@ -184,9 +187,9 @@ fn next_host() -> Vec<Patch> {
         Ok(Some(String::from_utf8_lossy(&story[..len]).into_owned()))
     }\n",
         ),
-        after(VOLUME, "let args = MountArgs {", " session: 77,"),
+        after(WHOLE, "let args = MountArgs {", " session: 77,"),
         after(VOLUME, "pub struct VolumeInfo {", "\n    /// What it can do.\n    pub features: u64,"),
-        after(VOLUME, "info: VolumeInfo {", " features: info.features,"),
+        after(WHOLE, "info: VolumeInfo {", " features: info.features,"),
         after(
             VOLUME,
             "pub struct FoundNode {",
@@ -219,11 +222,11 @@ pub(super) fn signature() -> Vec<Patch> {
             "pub forget: Option<unsafe extern \"C\" fn(fs: *mut c_void, node: u64, count: u32)>,",
         ),
         instead(
-            SDK,
+            THUNKS,
             "fn forget<T: FileSystem>(fs: *mut c_void, node: u64, count: u64)",
             "fn forget<T: FileSystem>(fs: *mut c_void, node: u64, count: u32)",
         ),
-        instead(SDK, ".forget(node, count);", ".forget(node, count.into());"),
+        instead(THUNKS, ".forget(node, count);", ".forget(node, count.into());"),
         without_fake_host(),
     ]);
     patches

@@ -170,7 +170,11 @@ fn sealed_copy(file: &File) -> Result<OwnedFd> {
     copy.flush()?;
     log::trace!("{copied} bytes sealed");
     let fd = OwnedFd::from(copy);
-    fcntl_add_seals(&fd, SealFlags::WRITE | SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL)?;
+    // Nothing maps the copy writable, so forbidding future writes forbids all. The older WRITE is refused now and then,
+    // while the kernel still holds a page of what was just written; kernels before 5.1 know nothing else.
+    let rest = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
+    fcntl_add_seals(&fd, SealFlags::FUTURE_WRITE | rest)
+        .or_else(|_| fcntl_add_seals(&fd, SealFlags::WRITE | rest))?;
     Ok(fd)
 }
 
