@@ -7,30 +7,9 @@ use nxvfs_abi::block::*;
 use nxvfs_abi::types::CtxIn;
 use nxvfs_abi::{Ctx, Errno, Grow, grow};
 
-use crate::guard::{self, run, unit};
-use crate::{MemoryObject, Params, Result};
-
-/// What the user gave when a device is attached.
-pub struct Attach<'a> {
-    /// Node that is being made, such as `/dev/ram0`.
-    pub node: &'a str,
-    /// The parameters.
-    pub params: Params<'a>,
-}
-
-impl Attach<'_> {
-    /// # Safety
-    /// `args` leads to attach arguments that are valid during the result's life.
-    pub(crate) unsafe fn new(args: AttachArgsIn) -> Result<Self> {
-        // SAFETY: passed on to the caller.
-        let args = unsafe { guard::sent(args.0) }?;
-        // SAFETY: as above: strings and parameters live as long as the arguments.
-        let (node, params) = unsafe {
-            (guard::bytes(args.node)?, Params::new(args.params, args.param_count, args.param_stride))
-        };
-        Ok(Self { node: std::str::from_utf8(node).unwrap_or(""), params })
-    }
-}
+use crate::attach;
+use crate::guard::{self, absent, run, unit};
+use crate::{Attach, MemoryObject, Result};
 
 /// The argument of an ioctl: a value, or memory of a size that the host vouches for.
 pub struct IoctlArg<'a> {
@@ -125,11 +104,6 @@ impl<'a> Grant<'a> {
     }
 }
 
-/// ENOSYS: the host then takes the default of the slot.
-fn absent<T>() -> Result<T> {
-    Err(Errno::ENOSYS.into())
-}
-
 /// A medium of equal sectors. Dropping the value ends the device. Calls overlap only if [`crate::plugin!`] says
 /// `parallel`. See [`nxvfs_abi::block::BlockOps`].
 #[allow(unused_variables, reason = "defaults ignore their arguments")]
@@ -191,41 +165,25 @@ pub const fn table<T: BlockDriver>() -> BlockOps {
 // The functions below are called by the host only, which keeps the contract of each slot: `dev` is what `attach`
 // stored and is not detached, buffers are valid for the call. "By the contract" leans on that.
 
-/// # Safety
-/// `dev` is what `attach::<T>` stored, and `detach` has not been called.
-#[inline]
-unsafe fn device<'a, T>(dev: *mut c_void) -> &'a T {
-    // SAFETY: the caller's.
-    unsafe { &*dev.cast::<T>() }
-}
-
 unsafe extern "C" fn attach<T: BlockDriver>(
     _module: *mut c_void,
     ctx: CtxIn,
     args: AttachArgsIn,
     out: *mut *mut c_void,
 ) -> i32 {
-    unit(|| {
-        // SAFETY: by the contract.
-        let (ctx, args) = unsafe { (guard::ctx(ctx)?, Attach::new(args)?) };
-        let value = T::attach(&ctx, &args)?;
-        // SAFETY: by the contract.
-        unsafe { guard::store(out, value) }
-    })
+    // SAFETY: by the contract.
+    unsafe { attach::make(ctx, args, out, T::attach) }
 }
 
 unsafe extern "C" fn detach<T: BlockDriver>(dev: *mut c_void, ctx: CtxIn) -> i32 {
-    unit(|| {
-        // SAFETY: by the contract: this is the last call, so the value is ours again.
-        let (ctx, value) = unsafe { (guard::ctx(ctx), Box::from_raw(dev.cast::<T>())) };
-        value.detach(&ctx?)
-    })
+    // SAFETY: by the contract: this is the last call.
+    unsafe { attach::end::<T>(dev, ctx, T::detach) }
 }
 
 unsafe extern "C" fn geometry<T: BlockDriver>(dev: *mut c_void, _ctx: CtxIn, out: GeometryOut) -> i32 {
     unit(|| {
         // SAFETY: by the contract.
-        unsafe { grow::fill(out.0, &device::<T>(dev).geometry()) };
+        unsafe { grow::fill(out.0, &attach::device::<T>(dev).geometry()) };
         Ok(())
     })
 }
@@ -247,7 +205,7 @@ unsafe extern "C" fn read<T: BlockDriver>(
 ) -> i64 {
     run(|| {
         // SAFETY: by the contract.
-        let (ctx, value) = unsafe { (guard::ctx(ctx)?, device::<T>(dev)) };
+        let (ctx, value) = unsafe { (guard::ctx(ctx)?, attach::device::<T>(dev)) };
         // SAFETY: by the contract `buf` has room for that many sectors.
         let buf = unsafe { guard::buffer_mut(buf, transfer_bytes(value, sector_count)?) }?;
         value.read(&ctx, start_sector, buf, flags)?;
@@ -265,7 +223,7 @@ unsafe extern "C" fn write<T: BlockDriver>(
 ) -> i64 {
     run(|| {
         // SAFETY: by the contract.
-        let (ctx, value) = unsafe { (guard::ctx(ctx)?, device::<T>(dev)) };
+        let (ctx, value) = unsafe { (guard::ctx(ctx)?, attach::device::<T>(dev)) };
         // SAFETY: by the contract `buf` holds that many sectors.
         let buf = unsafe { guard::buffer(buf, transfer_bytes(value, sector_count)?) }?;
         value.write(&ctx, start_sector, buf, flags)?;
@@ -275,12 +233,12 @@ unsafe extern "C" fn write<T: BlockDriver>(
 
 unsafe extern "C" fn flush<T: BlockDriver>(dev: *mut c_void, ctx: CtxIn) -> i32 {
     // SAFETY: by the contract.
-    unit(|| unsafe { device::<T>(dev).flush(&guard::ctx(ctx)?) })
+    unit(|| unsafe { attach::device::<T>(dev).flush(&guard::ctx(ctx)?) })
 }
 
 unsafe extern "C" fn barrier<T: BlockDriver>(dev: *mut c_void, ctx: CtxIn) -> i32 {
     // SAFETY: by the contract.
-    unit(|| unsafe { device::<T>(dev).barrier(&guard::ctx(ctx)?) })
+    unit(|| unsafe { attach::device::<T>(dev).barrier(&guard::ctx(ctx)?) })
 }
 
 unsafe extern "C" fn discard<T: BlockDriver>(
@@ -290,13 +248,13 @@ unsafe extern "C" fn discard<T: BlockDriver>(
     sector_count: u64,
 ) -> i32 {
     // SAFETY: by the contract.
-    unit(|| unsafe { device::<T>(dev).discard(&guard::ctx(ctx)?, start_sector, sector_count) })
+    unit(|| unsafe { attach::device::<T>(dev).discard(&guard::ctx(ctx)?, start_sector, sector_count) })
 }
 
 unsafe extern "C" fn xip_grant<T: BlockDriver>(dev: *mut c_void, _ctx: CtxIn, out: XipGrantOut) -> i32 {
     unit(|| {
         // SAFETY: by the contract.
-        let grant = unsafe { device::<T>(dev) }.xip_grant().ok_or(Errno::ENXIO)?;
+        let grant = unsafe { attach::device::<T>(dev) }.xip_grant().ok_or(Errno::ENXIO)?;
         // SAFETY: by the contract.
         unsafe { grant.fill(out) };
         Ok(())
@@ -311,5 +269,7 @@ unsafe extern "C" fn ioctl<T: BlockDriver>(
     arg_size: usize,
 ) -> i64 {
     // SAFETY: by the contract.
-    run(|| unsafe { device::<T>(dev).ioctl(&guard::ctx(ctx)?, command, &mut IoctlArg::new(arg, arg_size)) })
+    run(|| unsafe {
+        attach::device::<T>(dev).ioctl(&guard::ctx(ctx)?, command, &mut IoctlArg::new(arg, arg_size))
+    })
 }

@@ -7,13 +7,9 @@ use nxvfs_abi::character::CharacterOps;
 use nxvfs_abi::types::CtxIn;
 use nxvfs_abi::{Ctx, Errno};
 
-use crate::guard::{self, run, unit};
+use crate::attach;
+use crate::guard::{self, absent, run, unit};
 use crate::{Attach, Grant, IoctlArg, Result};
-
-/// ENOSYS: the host then takes the default of the slot.
-fn absent<T>() -> Result<T> {
-    Err(Errno::ENOSYS.into())
-}
 
 /// A stream, a register, a console. It never waits for an event: it answers EAGAIN, and the host sleeps. Dropping
 /// the value ends the device. See [`nxvfs_abi::character::CharacterOps`].
@@ -80,35 +76,19 @@ pub const fn table<T: CharacterDriver>() -> CharacterOps {
 // The functions below are called by the host only, which keeps the contract of each slot: `dev` is what `attach`
 // stored and is not detached, buffers are valid for the call. "By the contract" leans on that.
 
-/// # Safety
-/// `dev` is what `attach::<T>` stored, and `detach` has not been called.
-#[inline]
-unsafe fn device<'a, T>(dev: *mut c_void) -> &'a T {
-    // SAFETY: the caller's.
-    unsafe { &*dev.cast::<T>() }
-}
-
 unsafe extern "C" fn attach<T: CharacterDriver>(
     _module: *mut c_void,
     ctx: CtxIn,
     args: AttachArgsIn,
     out: *mut *mut c_void,
 ) -> i32 {
-    unit(|| {
-        // SAFETY: by the contract.
-        let (ctx, args) = unsafe { (guard::ctx(ctx)?, Attach::new(args)?) };
-        let value = T::attach(&ctx, &args)?;
-        // SAFETY: by the contract.
-        unsafe { guard::store(out, value) }
-    })
+    // SAFETY: by the contract.
+    unsafe { attach::make(ctx, args, out, T::attach) }
 }
 
 unsafe extern "C" fn detach<T: CharacterDriver>(dev: *mut c_void, ctx: CtxIn) -> i32 {
-    unit(|| {
-        // SAFETY: by the contract: this is the last call, so the value is ours again.
-        let (ctx, value) = unsafe { (guard::ctx(ctx), Box::from_raw(dev.cast::<T>())) };
-        value.detach(&ctx?)
-    })
+    // SAFETY: by the contract: this is the last call.
+    unsafe { attach::end::<T>(dev, ctx, T::detach) }
 }
 
 unsafe extern "C" fn open<T: CharacterDriver>(
@@ -119,7 +99,7 @@ unsafe extern "C" fn open<T: CharacterDriver>(
 ) -> i32 {
     unit(|| {
         // SAFETY: by the contract.
-        let handle = unsafe { device::<T>(dev).open(&guard::ctx(ctx)?, flags)? };
+        let handle = unsafe { attach::device::<T>(dev).open(&guard::ctx(ctx)?, flags)? };
         if out.is_null() {
             return Err(Errno::EFAULT.into());
         }
@@ -131,7 +111,7 @@ unsafe extern "C" fn open<T: CharacterDriver>(
 
 unsafe extern "C" fn release<T: CharacterDriver>(dev: *mut c_void, ctx: CtxIn, handle: u64) -> i32 {
     // SAFETY: by the contract.
-    unit(|| unsafe { device::<T>(dev).release(&guard::ctx(ctx)?, handle) })
+    unit(|| unsafe { attach::device::<T>(dev).release(&guard::ctx(ctx)?, handle) })
 }
 
 unsafe extern "C" fn read<T: CharacterDriver>(
@@ -144,7 +124,8 @@ unsafe extern "C" fn read<T: CharacterDriver>(
 ) -> i64 {
     // SAFETY: by the contract.
     run(|| unsafe {
-        Ok(device::<T>(dev).read(&guard::ctx(ctx)?, handle, offset, guard::buffer_mut(buf, len)?)? as i64)
+        Ok(attach::device::<T>(dev).read(&guard::ctx(ctx)?, handle, offset, guard::buffer_mut(buf, len)?)?
+            as i64)
     })
 }
 
@@ -158,7 +139,8 @@ unsafe extern "C" fn write<T: CharacterDriver>(
 ) -> i64 {
     // SAFETY: by the contract.
     run(|| unsafe {
-        Ok(device::<T>(dev).write(&guard::ctx(ctx)?, handle, offset, guard::buffer(buf, len)?)? as i64)
+        Ok(attach::device::<T>(dev).write(&guard::ctx(ctx)?, handle, offset, guard::buffer(buf, len)?)?
+            as i64)
     })
 }
 
@@ -171,7 +153,7 @@ unsafe extern "C" fn seek<T: CharacterDriver>(
 ) -> i64 {
     run(|| {
         // SAFETY: by the contract.
-        let position = unsafe { device::<T>(dev).seek(&guard::ctx(ctx)?, handle, offset, whence)? };
+        let position = unsafe { attach::device::<T>(dev).seek(&guard::ctx(ctx)?, handle, offset, whence)? };
         i64::try_from(position).map_err(|_| Errno::EOVERFLOW.into())
     })
 }
@@ -186,13 +168,13 @@ unsafe extern "C" fn ioctl<T: CharacterDriver>(
 ) -> i64 {
     // SAFETY: by the contract.
     run(|| unsafe {
-        device::<T>(dev).ioctl(&guard::ctx(ctx)?, handle, command, &mut IoctlArg::new(arg, arg_size))
+        attach::device::<T>(dev).ioctl(&guard::ctx(ctx)?, handle, command, &mut IoctlArg::new(arg, arg_size))
     })
 }
 
 unsafe extern "C" fn poll<T: CharacterDriver>(dev: *mut c_void, ctx: CtxIn, handle: u64, waiter: u64) -> i64 {
     // SAFETY: by the contract.
-    run(|| unsafe { Ok(i64::from(device::<T>(dev).poll(&guard::ctx(ctx)?, handle, waiter)?)) })
+    run(|| unsafe { Ok(i64::from(attach::device::<T>(dev).poll(&guard::ctx(ctx)?, handle, waiter)?)) })
 }
 
 unsafe extern "C" fn map<T: CharacterDriver>(
@@ -203,7 +185,7 @@ unsafe extern "C" fn map<T: CharacterDriver>(
 ) -> i32 {
     unit(|| {
         // SAFETY: by the contract.
-        let grant = unsafe { device::<T>(dev) }.map(handle).ok_or(Errno::ENODEV)?;
+        let grant = unsafe { attach::device::<T>(dev) }.map(handle).ok_or(Errno::ENODEV)?;
         // SAFETY: by the contract.
         unsafe { grant.fill(out) };
         Ok(())

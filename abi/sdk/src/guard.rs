@@ -24,6 +24,11 @@ pub(crate) fn unit(body: impl FnOnce() -> Result<()>) -> i32 {
     run(|| body().map(|()| 0)) as i32
 }
 
+/// ENOSYS: the host then takes the default of the slot.
+pub(crate) fn absent<T>() -> Result<T> {
+    Err(Errno::ENOSYS.into())
+}
+
 #[cold]
 fn panicked(payload: Box<dyn Any + Send>) -> i64 {
     let text = panic_text(&*payload);

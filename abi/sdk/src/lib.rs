@@ -16,6 +16,7 @@
 
 #![allow(unsafe_code, reason = "turns safe traits into tables of C functions")]
 
+mod attach;
 mod block;
 mod character;
 mod export;
@@ -30,7 +31,8 @@ mod medium;
 mod memory;
 mod params;
 
-pub use block::{Attach, BlockDriver, Grant, IoctlArg};
+pub use attach::Attach;
+pub use block::{BlockDriver, Grant, IoctlArg};
 pub use character::CharacterDriver;
 pub use fail::{Fail, Result};
 pub use filesystem::{Check, Emit, FileSystem, Found, Mount, Probe, Volume};

@@ -7,6 +7,7 @@ use nxvfs_abi::mapper::*;
 use nxvfs_abi::types::CtxIn;
 use nxvfs_abi::{Ctx, Errno, Grow, grow};
 
+use crate::attach;
 use crate::guard::{self, run, unit};
 use crate::{Attach, Result, host};
 
@@ -86,21 +87,13 @@ unsafe extern "C" fn attach<T: Mapper>(
     args: AttachArgsIn,
     out: *mut *mut c_void,
 ) -> i32 {
-    unit(|| {
-        // SAFETY: by the contract.
-        let (ctx, args) = unsafe { (guard::ctx(ctx)?, Attach::new(args)?) };
-        let value = T::attach(&ctx, &args)?;
-        // SAFETY: by the contract.
-        unsafe { guard::store(out, value) }
-    })
+    // SAFETY: by the contract.
+    unsafe { attach::make(ctx, args, out, T::attach) }
 }
 
-unsafe extern "C" fn detach<T: Mapper>(mapper: *mut c_void, _ctx: CtxIn) -> i32 {
-    unit(|| {
-        // SAFETY: by the contract: this is the last call, so the value is ours again.
-        drop(unsafe { Box::from_raw(mapper.cast::<T>()) });
-        Ok(())
-    })
+unsafe extern "C" fn detach<T: Mapper>(mapper: *mut c_void, ctx: CtxIn) -> i32 {
+    // SAFETY: by the contract: this is the last call.
+    unsafe { attach::end::<T>(mapper, ctx, |_, _| Ok(())) }
 }
 
 unsafe extern "C" fn plan<T: Mapper>(
@@ -112,7 +105,7 @@ unsafe extern "C" fn plan<T: Mapper>(
     unit(|| {
         // SAFETY: by the contract.
         let (ctx, value, request) =
-            unsafe { (guard::ctx(ctx)?, &*mapper.cast::<T>(), guard::sent(request.0)?) };
+            unsafe { (guard::ctx(ctx)?, attach::device::<T>(mapper), guard::sent(request.0)?) };
         let (kind, chunk_bytes, ahead_bytes) = match value.plan(&ctx, &request)? {
             Plan::Eager { chunk_bytes } => (PLAN_EAGER, chunk_bytes, 0),
             Plan::Lazy { chunk_bytes } => (PLAN_LAZY, chunk_bytes, 0),
@@ -134,7 +127,7 @@ unsafe extern "C" fn fill<T: Mapper>(
 ) -> i64 {
     // SAFETY: by the contract.
     run(|| unsafe {
-        let value = &*mapper.cast::<T>();
+        let value = attach::device::<T>(mapper);
         Ok(value.fill(&guard::ctx(ctx)?, &VfsFile(file), offset, guard::buffer_mut(buf, len)?)? as i64)
     })
 }
@@ -149,7 +142,7 @@ unsafe extern "C" fn drain<T: Mapper>(
 ) -> i64 {
     // SAFETY: by the contract.
     run(|| unsafe {
-        let value = &*mapper.cast::<T>();
+        let value = attach::device::<T>(mapper);
         Ok(value.drain(&guard::ctx(ctx)?, &VfsFile(file), offset, guard::buffer(buf, len)?)? as i64)
     })
 }

@@ -1,6 +1,6 @@
 //! Calls of a block driver.
 
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::fd::{BorrowedFd, OwnedFd};
 use std::ptr;
 
 use nxvfs_abi::block::*;
@@ -9,31 +9,12 @@ use nxvfs_abi::plugin::KIND_BLOCK;
 use nxvfs_abi::{Ctx, Grow, Str};
 
 use super::frame::Frame;
+use super::grant::CheckedGrant;
 use super::instance::{Instance, absent_is};
 use super::module::{Module, Ops};
 use super::params::{self, WireParam};
 use crate::base::sync::Arc;
 use crate::base::{Errno, Result};
-
-/// A medium that may be used as memory. Valid until the device ends, which whoever holds this prevents.
-#[derive(Clone, Debug)]
-pub struct CheckedGrant {
-    /// Address of the medium's first byte.
-    pub base: usize,
-    /// Bytes from there; at least the geometry's.
-    pub len_bytes: u64,
-    /// Whether stores reach the medium.
-    pub writable: bool,
-    /// The memory object and where in it the medium begins; `None` if the driver has none.
-    pub object: Option<(Arc<OwnedFd>, u64)>,
-}
-
-impl CheckedGrant {
-    /// The memory object.
-    pub fn fd(&self) -> Option<(BorrowedFd<'_>, u64)> {
-        self.object.as_ref().map(|(fd, offset)| (fd.as_fd(), *offset))
-    }
-}
 
 /// An attached block device.
 pub struct Block {

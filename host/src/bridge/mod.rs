@@ -8,6 +8,7 @@
 
 mod block;
 mod frame;
+mod grant;
 mod instance;
 mod module;
 mod params;
@@ -15,7 +16,8 @@ mod services;
 mod tokens;
 mod volume;
 
-pub use block::{Block, CheckedGrant};
+pub use block::Block;
+pub use grant::CheckedGrant;
 pub use instance::{BridgeError, Instance};
 pub use module::{DescriptorError, Driver, Module, Ops};
 pub use params::WireParam;

@@ -5,7 +5,7 @@ use nxvfs_abi::block::Geometry;
 use crate::base::sync::{Arc, OnceLock, RwLock, read, write};
 use crate::base::{Errno, Result};
 
-use super::block::CheckedGrant;
+use super::grant::CheckedGrant;
 
 /// A block device, as services offer it to a file system: by bytes.
 pub trait DeviceService: Send + Sync {

@@ -9,13 +9,15 @@
 mod explain;
 mod place;
 mod regions;
+mod request;
 mod view;
 mod vma;
 
 pub use explain::{Explanation, explain};
 pub use place::{Borrow, Source};
 pub use regions::Regions;
-pub use view::{MapRequest, Mapping, Prot};
+pub use request::{MapRequest, Prot};
+pub use view::Mapping;
 
 use crate::base::error::teach;
 

@@ -6,7 +6,8 @@ use nxvfs_abi::Ctx;
 
 use super::MapError;
 use super::place::Source;
-use super::view::{Fresh, MapRequest, Piece, map};
+use super::request::MapRequest;
+use super::view::{Fresh, Piece, map};
 use super::vma::page;
 use crate::base::Result;
 use crate::base::sync::{Mutex, lock};

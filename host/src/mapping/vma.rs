@@ -6,7 +6,7 @@ use std::ptr;
 
 use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
 
-use super::view::Prot;
+use super::request::Prot;
 use crate::base::Result;
 
 /// Whole pages, mapped; unmapped when dropped.

@@ -6,17 +6,13 @@ mod values;
 use std::ops::ControlFlow;
 
 use nxvfs_abi::filesystem::{Attr, Removed, SetAttr, StatFs};
-use nxvfs_abi::{Ctx, Errno, Extent};
+use nxvfs_abi::{Ctx, Extent};
 
 pub use thunks::table;
 pub use values::{Check, Emit, Found, Mount, Probe, Volume};
 
 use crate::Result;
-
-/// ENOSYS: the host then takes the default of the slot.
-fn absent<T>() -> Result<T> {
-    Err(Errno::ENOSYS.into())
-}
+use crate::guard::absent;
 
 /// A mounted file system. The host calls from any thread; calls overlap only if [`crate::plugin!`] says `parallel`.
 ///
