@@ -17,13 +17,31 @@ use crate::{guard, host, logger};
 /// `size`, `str` and `path`; a default is written as a user would write the value. A driver is `parallel` only if it
 /// says so.
 ///
-/// ```ignore
-/// nxvfs_sdk::plugin! {
-///     name: "ramdisk-xip",
-///     entry: "ramdisk_xip",
-///     drivers: [block "ramdisk-xip" => RamDisk, parallel],
-///     params: ["sectors": uint = "0", "number of sectors"],
+/// ```
+/// use nxvfs_sdk::{Attach, BlockDriver, Ctx, Geometry, Grow, Result};
+///
+/// struct Zeroes(u64);
+///
+/// impl BlockDriver for Zeroes {
+///     fn attach(_ctx: &Ctx, attach: &Attach<'_>) -> Result<Self> {
+///         Ok(Self(attach.params.uint("sectors")))
+///     }
+///     fn geometry(&self) -> Geometry {
+///         Geometry { sector_size_bytes: 512, sector_count: self.0, ..Grow::empty() }
+///     }
+///     fn read(&self, _ctx: &Ctx, _start_sector: u64, buf: &mut [u8], _flags: u32) -> Result<()> {
+///         buf.fill(0);
+///         Ok(())
+///     }
 /// }
+///
+/// nxvfs_sdk::plugin! {
+///     name: "zeroes",
+///     entry: "zeroes",
+///     drivers: [block "zeroes" => Zeroes, parallel],
+///     params: ["sectors": uint = "64", "number of sectors"],
+/// }
+/// # fn main() {}
 /// ```
 #[macro_export]
 macro_rules! plugin {

@@ -158,7 +158,7 @@ impl fmt::Debug for Error {
 
 /// Defines a floor's refusals. Each part of a sentence is a format string that may name the variant's fields.
 ///
-/// ```ignore
+/// ```text
 /// teach! {
 ///     /// Why a device is refused.
 ///     pub enum DeviceError {

@@ -15,6 +15,15 @@ struct Slots {
     closed: bool,
 }
 
+impl Slots {
+    fn put(&mut self, at: usize, file: Arc<OpenFile>) -> Option<Arc<OpenFile>> {
+        if at >= self.files.len() {
+            self.files.resize(at + 1, None);
+        }
+        self.files[at].replace(file)
+    }
+}
+
 /// The descriptors of one task.
 #[derive(Default)]
 pub struct DescriptorTable(RwLock<Slots>);
@@ -32,13 +41,36 @@ impl DescriptorTable {
         if free >= MAX_DESCRIPTORS as usize {
             return Err(Errno::EMFILE.into());
         }
-        if free == slots.files.len() {
-            slots.files.push(Some(file));
-        } else {
-            slots.files[free] = Some(file);
-        }
+        slots.put(free, file);
         slots.first_free = free + 1;
         Ok(free as u32)
+    }
+
+    /// Gives a file the lowest free number from `at_least` on. Errors: EINVAL beyond the limit, EMFILE.
+    pub fn insert_from(&self, file: Arc<OpenFile>, at_least: u32) -> Result<u32> {
+        if at_least >= MAX_DESCRIPTORS {
+            return Err(Errno::EINVAL.into());
+        }
+        let mut slots = write(&self.0);
+        if slots.closed {
+            return Err(Errno::ESRCH.into());
+        }
+        let free = (at_least as usize..).find(|i| slots.files.get(*i).is_none_or(Option::is_none));
+        let free = free.filter(|free| *free < MAX_DESCRIPTORS as usize).ok_or(Errno::EMFILE)?;
+        slots.put(free, file);
+        Ok(free as u32)
+    }
+
+    /// Gives a file this very number and answers what had it. Errors: EBADF beyond the limit.
+    pub fn replace(&self, fd: u32, file: Arc<OpenFile>) -> Result<Option<Arc<OpenFile>>> {
+        if fd >= MAX_DESCRIPTORS {
+            return Err(Errno::EBADF.into());
+        }
+        let mut slots = write(&self.0);
+        if slots.closed {
+            return Err(Errno::ESRCH.into());
+        }
+        Ok(slots.put(fd as usize, file))
     }
 
     /// The file of a descriptor. Errors: EBADF.

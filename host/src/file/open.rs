@@ -5,7 +5,7 @@ use nxvfs_abi::types::{mode, open};
 use nxvfs_abi::{Ctx, Grow};
 
 use crate::base::error::teach;
-use crate::base::sync::{Arc, Mutex, OnceLock, lock};
+use crate::base::sync::{Arc, AtomicU32, Mutex, OnceLock, Ordering, lock};
 use crate::base::{Errno, Hold, Holder, Result};
 use crate::device::BlockDevice;
 use crate::mapping::Borrow;
@@ -76,7 +76,7 @@ pub(super) enum Content {
 /// An open file.
 pub struct OpenFile {
     pub(super) dentry: Arc<Dentry>,
-    pub(super) flags: Flags,
+    flags: AtomicU32,
     pub(super) position: Mutex<u64>,
     pub(super) content: Content,
     /// The address in place that was handed out, pinned until the file is closed.
@@ -174,7 +174,7 @@ impl OpenFile {
         let file = Self::make(dentry, flags, content, hold);
         if flags.has(open::O_TRUNC) && matches!(file.content, Content::Regular { .. }) {
             let cut = SetAttr { valid: SET_SIZE, ..Grow::empty() };
-            opener.tree.set_attr(&Caller { uid: 0, ..opener.caller.clone() }, file.dentry.inode(), &cut)?;
+            opener.tree.set_attr_as_opened(opener.caller, file.dentry.inode(), &cut)?;
         }
         Ok(file)
     }
@@ -212,7 +212,14 @@ impl OpenFile {
     }
 
     fn make(dentry: Arc<Dentry>, flags: Flags, content: Content, hold: Option<Hold>) -> Arc<Self> {
-        Arc::new(Self { dentry, flags, position: Mutex::new(0), content, borrow: OnceLock::new(), hold })
+        Arc::new(Self {
+            dentry,
+            flags: AtomicU32::new(flags.0),
+            position: Mutex::new(0),
+            content,
+            borrow: OnceLock::new(),
+            hold,
+        })
     }
 
     /// Says by which descriptor the file is held.
@@ -232,7 +239,15 @@ impl OpenFile {
 
     /// The open flags.
     pub fn flags(&self) -> Flags {
-        self.flags
+        Flags(self.flags.load(Ordering::Relaxed))
+    }
+
+    /// Changes `O_APPEND`, `O_NONBLOCK` and `O_NOATIME`; others stay. POSIX `fcntl(F_SETFL)`.
+    pub fn set_flags(&self, flags: u32) {
+        const CHANGEABLE: u32 = open::O_APPEND | open::O_NONBLOCK | open::O_NOATIME;
+        let _ = self.flags.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |old| {
+            Some(old & !CHANGEABLE | flags & CHANGEABLE)
+        });
     }
 
     /// Whether it is a directory.

@@ -29,12 +29,14 @@ impl OpenFile {
     /// and the file system's.
     #[inline]
     pub fn pread(&self, ctx: &Ctx, buf: &mut [u8], offset: u64) -> Result<usize> {
-        if !self.flags.readable() {
+        if !self.flags().readable() {
             return Err(Errno::EBADF.into());
         }
         match &self.content {
             Content::Regular { node, handle } => {
-                node.mount().volume().read(ctx, node.node(), *handle, offset, buf)
+                let done = node.mount().volume().read(ctx, node.node(), *handle, offset, buf);
+                node.expire();
+                done
             }
             Content::Directory => Err(Errno::EISDIR.into()),
             Content::Block { device, .. } => {
@@ -57,11 +59,14 @@ impl OpenFile {
         Ok(done)
     }
 
-    /// Writes at an offset and leaves the position alone. POSIX `pwrite`; with `O_APPEND` at the end, as POSIX does
-    /// not say and Linux does. Errors: EBADF not open for writing, EFBIG, ENOSPC (a device's end), and the file
-    /// system's.
+    /// Writes at an offset and leaves the position alone. POSIX `pwrite`, so `O_APPEND` does not matter. Errors: EBADF
+    /// not open for writing, EFBIG, ENOSPC (a device's end), and the file system's.
     pub fn pwrite(&self, ctx: &Ctx, buf: &[u8], offset: u64) -> Result<usize> {
-        if !self.flags.writable() {
+        self.put(ctx, buf, offset, self.flags().0 & !open::O_APPEND)
+    }
+
+    fn put(&self, ctx: &Ctx, buf: &[u8], offset: u64, flags: u32) -> Result<usize> {
+        if !self.flags().writable() {
             return Err(Errno::EBADF.into());
         }
         if offset.checked_add(buf.len() as u64).is_none_or(|end| end > i64::MAX as u64) {
@@ -69,19 +74,16 @@ impl OpenFile {
         }
         match &self.content {
             Content::Regular { node, handle } => {
-                let done =
-                    node.mount().volume().write(ctx, node.node(), *handle, offset, buf, self.flags.0)?;
-                if let Ok(Some(attr)) = node.mount().volume().getattr(ctx, node.node()) {
-                    node.refresh(attr);
-                }
-                Ok(done)
+                let done = node.mount().volume().write(ctx, node.node(), *handle, offset, buf, flags);
+                node.expire();
+                done
             }
             Content::Block { device, .. } => {
-                if !buf.is_empty() && offset >= device.len_bytes() {
+                let end = device.len_bytes();
+                if !buf.is_empty() && offset >= end {
                     return Err(Errno::ENOSPC.into());
                 }
-                let len =
-                    (device.len_bytes() - offset.min(device.len_bytes())).min(buf.len() as u64) as usize;
+                let len = end.saturating_sub(offset).min(buf.len() as u64) as usize;
                 device.write_at(offset, &buf[..len], 0)?;
                 Ok(len)
             }
@@ -89,13 +91,63 @@ impl OpenFile {
         }
     }
 
-    /// Writes at the position, or with `O_APPEND` at the end, and moves the position. POSIX `write`.
+    /// Writes at the position, or with `O_APPEND` at the end whatever it is by then, and moves the position behind
+    /// what was written. POSIX `write`.
     pub fn write(&self, ctx: &Ctx, buf: &[u8]) -> Result<usize> {
-        let mut position = lock(&self.position);
-        let at = if self.flags.has(open::O_APPEND) { self.len_bytes(ctx)? } else { *position };
-        let done = self.pwrite(ctx, buf, at)?;
-        *position = at + done as u64;
+        self.write_on(ctx, buf, &mut lock(&self.position))
+    }
+
+    fn write_on(&self, ctx: &Ctx, buf: &[u8], position: &mut u64) -> Result<usize> {
+        if self.flags().has(open::O_APPEND) && self.regular().is_some() {
+            // The file system finds the end and writes there in one step.
+            let done = self.put(ctx, buf, 0, self.flags().0)?;
+            *position = self.len_bytes(ctx)?;
+            return Ok(done);
+        }
+        let done = self.put(ctx, buf, *position, self.flags().0)?;
+        *position += done as u64;
         Ok(done)
+    }
+
+    /// Reads into several buffers as one read. POSIX `readv`. Errors: as [`OpenFile::read`].
+    pub fn readv(&self, ctx: &Ctx, bufs: &mut [&mut [u8]]) -> Result<usize> {
+        let mut position = lock(&self.position);
+        let mut sum = 0;
+        for buf in bufs {
+            let done = match self.pread(ctx, buf, *position) {
+                // What was read before the failure was read.
+                Err(_) if sum > 0 => break,
+                done => done?,
+            };
+            *position += done as u64;
+            sum += done;
+            if done < buf.len() {
+                break;
+            }
+        }
+        Ok(sum)
+    }
+
+    /// Writes several buffers as one write. POSIX `writev`. Errors: as [`OpenFile::write`].
+    pub fn writev(&self, ctx: &Ctx, bufs: &[&[u8]]) -> Result<usize> {
+        let mut position = lock(&self.position);
+        if self.flags().has(open::O_APPEND) {
+            // In one piece, so that nothing of others comes in between.
+            return self.write_on(ctx, &bufs.concat(), &mut position);
+        }
+        let mut sum = 0;
+        for buf in bufs {
+            let done = match self.write_on(ctx, buf, &mut position) {
+                // What was written before the failure was written.
+                Err(_) if sum > 0 => break,
+                done => done?,
+            };
+            sum += done;
+            if done < buf.len() {
+                break;
+            }
+        }
+        Ok(sum)
     }
 
     /// Moves the position. POSIX `lseek`. Errors: EINVAL before the start, EOVERFLOW, ENXIO no data or hole after

@@ -1,11 +1,11 @@
 //! Paths: working directory, status, links, and names that come and go.
 
-use nxvfs_abi::filesystem::{SET_MODE, SET_SIZE, SetAttr, StatFs};
-use nxvfs_abi::{Grow, types::mode};
+use nxvfs_abi::filesystem::{SET_ATIME, SET_GID, SET_MODE, SET_MTIME, SET_SIZE, SET_UID, SetAttr, StatFs};
+use nxvfs_abi::{Grow, Timespec, types::mode};
 
 use super::Task;
 use crate::base::{Errno, Result};
-use crate::tree::{EXECUTE, Follow, Stat};
+use crate::tree::{EXECUTE, Follow, Stat, WRITE};
 
 impl Task {
     /// Changes the working directory. POSIX `chdir`: ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG.
@@ -105,8 +105,47 @@ impl Task {
         self.set(path.as_ref(), &SetAttr { valid: SET_MODE, mode: permissions & 0o7777, ..Grow::empty() })
     }
 
+    /// Changes owner and group; `None` leaves one as it is. POSIX `chown`.
+    pub fn chown(&self, path: impl AsRef<[u8]>, uid: Option<u32>, gid: Option<u32>) -> Result<()> {
+        let valid = uid.map_or(0, |_| SET_UID) | gid.map_or(0, |_| SET_GID);
+        let (uid, gid) = (uid.unwrap_or(0), gid.unwrap_or(0));
+        self.set(path.as_ref(), &SetAttr { valid, uid, gid, ..Grow::empty() })
+    }
+
+    /// Changes the times of last access and change; `None` leaves one as it is. POSIX `utimensat`.
+    pub fn utimens(
+        &self,
+        path: impl AsRef<[u8]>,
+        atime: Option<Timespec>,
+        mtime: Option<Timespec>,
+    ) -> Result<()> {
+        let valid = atime.map_or(0, |_| SET_ATIME) | mtime.map_or(0, |_| SET_MTIME);
+        let (atime, mtime) = (atime.unwrap_or_default(), mtime.unwrap_or_default());
+        if atime.nanoseconds > 999_999_999 || mtime.nanoseconds > 999_999_999 {
+            return Err(Errno::EINVAL.into());
+        }
+        self.set(path.as_ref(), &SetAttr { valid, atime, mtime, ..Grow::empty() })
+    }
+
+    /// Whether the mode bits allow `want`: a sum of 4 (read), 2 (write) and 1 (execute), or 0 for being there. POSIX
+    /// `access`, by the effective user. Errors: EACCES, EROFS, and those of the walk.
+    pub fn access(&self, path: impl AsRef<[u8]>, want: u32) -> Result<()> {
+        let dentry = self.host.tree().resolve(&self.caller, &self.base(), path.as_ref())?;
+        if !self.caller.may(&dentry.inode().attr(&self.caller.ctx())?, want) {
+            return Err(Errno::EACCES.into());
+        }
+        let read_only = dentry.inode().mount().is_some_and(|m| m.read_only());
+        if want & WRITE != 0 && read_only {
+            return Err(Errno::EROFS.into());
+        }
+        Ok(())
+    }
+
     /// Changes a file's length. POSIX `truncate`.
     pub fn truncate(&self, path: impl AsRef<[u8]>, size_bytes: u64) -> Result<()> {
+        if size_bytes > i64::MAX as u64 {
+            return Err(Errno::EFBIG.into());
+        }
         self.set(path.as_ref(), &SetAttr { valid: SET_SIZE, size_bytes, ..Grow::empty() })
     }
 

@@ -3,7 +3,6 @@
 //! In a volume the file system makes the change and the host keeps its cache right; in the host's own tree the
 //! dentries are the truth.
 
-use nxvfs_abi::filesystem::SetAttr;
 use nxvfs_abi::types::mode;
 
 use super::access::{Caller, WRITE};
@@ -165,6 +164,7 @@ impl Tree {
         let epoch = mount.epoch();
         let made = mount.volume().create(&caller.ctx(), node.node(), name, mode, flags)?;
         dir.note_change();
+        node.expire();
         Ok((mount.remember(dir, name, &made.found, dir.change_number(), epoch), made.handle))
     }
 
@@ -181,6 +181,7 @@ impl Tree {
         let epoch = mount.epoch();
         let found = make(mount, &caller.ctx(), dir.node(), &walked.name)?;
         walked.parent.note_change();
+        dir.expire();
         let change = walked.parent.change_number();
         mount.remember(&walked.parent, &walked.name, &found, change, epoch);
         Ok(())
@@ -224,7 +225,7 @@ impl Tree {
         let _alive = mount.enter()?;
         let ctx = caller.ctx();
         let known = mount.lookup(&ctx, spot.dir, spot.name)?;
-        if known.is_some_and(|d| d.mounted().is_some()) {
+        if known.as_ref().is_some_and(|d| d.mounted().is_some()) {
             return Err(Errno::EBUSY.into());
         }
         if directory {
@@ -233,28 +234,11 @@ impl Tree {
             mount.volume().unlink(&ctx, dir.node(), spot.name)?;
         }
         spot.dir.note_change();
-        drop(spot.dir.forget_child(spot.name));
-        Ok(())
-    }
-
-    /// Changes attributes. Errors: EROFS, EPERM (not the owner; the host's own tree), and the file system's.
-    pub fn set_attr(&self, caller: &Caller, inode: &Inode, set: &SetAttr) -> Result<()> {
-        let Inode::Volume(node) = inode else {
-            return Err(TreeError::PseudoOnly {
-                path: String::new(),
-                action: "change attributes".to_owned(),
-            }
-            .into());
-        };
-        let mount = node.mount();
-        mount.need_writable()?;
-        let ctx = caller.ctx();
-        if caller.uid != 0 && caller.uid != node.attr(&ctx)?.uid {
-            return Err(Errno::EPERM.into());
+        dir.expire();
+        if let Some(Inode::Volume(node)) = known.as_ref().map(|d| d.inode()) {
+            node.expire();
         }
-        let _alive = mount.enter()?;
-        let attr = mount.volume().setattr(&ctx, node.node(), set)?;
-        node.set_attr(attr, u64::MAX);
+        drop(spot.dir.forget_child(spot.name));
         Ok(())
     }
 }

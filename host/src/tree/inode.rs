@@ -7,7 +7,7 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::mount::Mount;
 use super::pseudo::{PseudoKind, PseudoNode};
-use crate::base::sync::{Arc, AtomicU64, Ordering, RwLock, read, write};
+use crate::base::sync::{Arc, AtomicBool, AtomicU64, Ordering, RwLock, read, write};
 use crate::base::{Errno, Result};
 use crate::bridge::FoundNode;
 
@@ -28,12 +28,16 @@ pub struct VolumeNode {
     /// What the file system counts for us; given back when the object ends.
     count: AtomicU64,
     attr: RwLock<Known>,
+    /// The host changed something that the attributes depend on: they are asked for again when somebody needs them.
+    stale: AtomicBool,
 }
 
 /// Attributes and how long they may be trusted.
 #[derive(Clone, Copy)]
 struct Known {
     attr: Attr,
+    /// As the file system told it.
+    valid_ns: u64,
     valid_until: u64,
     epoch: u64,
 }
@@ -57,8 +61,10 @@ pub(super) fn still_valid(until: u64) -> bool {
 impl VolumeNode {
     pub(super) fn new(mount: Arc<Mount>, node: u64, attr: Attr, attr_valid_ns: u64) -> Arc<Self> {
         let file_type = attr.file_type();
-        let attr = RwLock::new(Known { attr, valid_until: until(attr_valid_ns), epoch: mount.epoch() });
-        Arc::new(Self { mount, node, file_type, count: AtomicU64::new(0), attr })
+        let known =
+            Known { attr, valid_ns: attr_valid_ns, valid_until: until(attr_valid_ns), epoch: mount.epoch() };
+        let (attr, stale) = (RwLock::new(known), AtomicBool::new(false));
+        Arc::new(Self { mount, node, file_type, count: AtomicU64::new(0), attr, stale })
     }
 
     /// The mount.
@@ -78,21 +84,23 @@ impl VolumeNode {
     }
 
     pub(super) fn set_attr(&self, attr: Attr, valid_ns: u64) {
-        *write(&self.attr) = Known { attr, valid_until: until(valid_ns), epoch: self.mount.epoch() };
+        let epoch = self.mount.epoch();
+        self.stale.store(false, Ordering::Release);
+        *write(&self.attr) = Known { attr, valid_ns, valid_until: until(valid_ns), epoch };
     }
 
     /// Attributes, asked anew when they are no longer to be trusted. The type never changes; if the file system says
     /// otherwise the node is stale.
     pub fn attr(&self, ctx: &Ctx) -> Result<Attr> {
-        let Known { attr, valid_until, epoch } = *read(&self.attr);
-        if epoch == self.mount.epoch() && still_valid(valid_until) {
+        let Known { attr, valid_ns, valid_until, epoch } = *read(&self.attr);
+        let stale = self.stale.load(Ordering::Acquire);
+        if !stale && epoch == self.mount.epoch() && still_valid(valid_until) {
             return Ok(attr);
         }
         let _alive = self.mount.enter()?;
         match self.mount.volume().getattr(ctx, self.node)? {
             Some(fresh) if fresh.file_type() == self.file_type => {
-                // Good for this answer; how long more, only a lookup tells.
-                self.set_attr(fresh, if valid_until == u64::MAX { u64::MAX } else { 0 });
+                self.set_attr(fresh, valid_ns);
                 Ok(fresh)
             }
             Some(_) => Err(Errno::ESTALE.into()),
@@ -100,10 +108,11 @@ impl VolumeNode {
         }
     }
 
-    /// Takes over attributes after a change through a descriptor.
-    pub fn refresh(&self, attr: Attr) {
-        if attr.file_type() == self.file_type {
-            self.set_attr(attr, u64::MAX);
+    /// Something was done that changes attributes: a transfer, a change of names.
+    pub fn expire(&self) {
+        // Looked at first, so that readers of one file do not fight for its cache line.
+        if !self.stale.load(Ordering::Relaxed) && self.mount.mutable() {
+            self.stale.store(true, Ordering::Release);
         }
     }
 

@@ -4,6 +4,7 @@
 //! interface; the walk, the cache and the mounts know no difference.
 
 mod access;
+mod attributes;
 mod cache;
 mod change;
 mod dentry;

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use nxvfs_abi::filesystem::{Attr, INFO_NAMES_FOLDED, StatFs};
+use nxvfs_abi::filesystem::{Attr, INFO_IMMUTABLE, INFO_NAMES_FOLDED, StatFs};
 use nxvfs_abi::{Ctx, Grow};
 
 use super::TreeError;
@@ -139,6 +139,11 @@ impl Mount {
 
     fn stamp(&self, valid_ns: u64, change: u64, epoch: u64) -> Stamp {
         Stamp { valid_until: until(valid_ns), change, epoch }
+    }
+
+    /// Whether anything of the volume may ever change.
+    pub(super) fn mutable(&self) -> bool {
+        self.volume.info().flags & INFO_IMMUTABLE == 0
     }
 
     pub(super) fn names_folded(&self) -> bool {

@@ -53,6 +53,12 @@ impl Tree {
         let _alive = mount.enter()?;
         let (old_spot, new_spot) = ((old_dir.node(), &*from.name), (new_dir.node(), &*to.name));
         mount.volume().rename(&caller.ctx(), old_spot, new_spot, flags)?;
+        let touched = [Some(&from.parent), Some(&to.parent), Some(&dentry), to.dentry.as_ref()];
+        for touched in touched.into_iter().flatten() {
+            if let Inode::Volume(node) = touched.inode() {
+                node.expire();
+            }
+        }
         for walked in [&from, &to] {
             walked.parent.note_change();
             drop(walked.parent.forget_child(&walked.name));

@@ -3,3 +3,4 @@
 
 use nxvfs_ramdisk_xip as _;
 use nxvfs_romfs as _;
+use nxvfs_tmpfs as _;

@@ -36,8 +36,8 @@
 //!    lock, so that no name waits for data to be copied. The extended attributes of a node likewise.
 //! 4. Leaves, held for a few instructions and one at a time: a node's `Meta`, a directory's parent, a part of `Nodes`.
 //!
-//! Space is counted by atomic numbers. A node gives back what it used when it is dropped, which is never under a
-//! directory's lock.
+//! Space is counted by atomic numbers. A node gives back what it used when it is dropped; one that may hold data is
+//! never dropped under a directory's lock.
 
 #![forbid(unsafe_code)]
 

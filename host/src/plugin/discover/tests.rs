@@ -103,9 +103,9 @@ fn shadows_and_links() {
     let (a, b) = (folder.0.join("a"), folder.0.join("b"));
     let path = SearchPath::new(vec![a.clone()], Some(a.into()), Some(b));
     let found = scan(&path);
-    assert_eq!(told(&found), ["b.so ram", "c.so ram", "a.so ram", "d.so other"]);
+    assert_eq!(told(&found), ["b.so ram", "c.so ram", "d.so other", "a.so ram"]);
     let shadows: Vec<Option<&Path>> = found.iter().map(|c| c.shadowed_by.as_deref()).collect();
-    assert_eq!(shadows, [None, Some(winner.as_path()), Some(winner.as_path()), None]);
+    assert_eq!(shadows, [None, Some(winner.as_path()), None, Some(winner.as_path())]);
 
     assert_eq!(find(&path, "ram").unwrap().path, winner);
     assert!(find(&path, "nothing").is_none());
