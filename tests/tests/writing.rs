@@ -110,6 +110,30 @@ on_both_links! {
         }
     }
 
+    fn whoever_makes_a_file_first_all_open_it(link: Link) {
+        let board = board(link);
+        let task = Arc::new(board.task());
+        let barrier = Arc::new(std::sync::Barrier::new(4));
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                let (task, barrier) = (task.clone(), barrier.clone());
+                scope.spawn(move || {
+                    for number in 0..200 {
+                        barrier.wait();
+                        let path = format!("/tmp/f{number}");
+                        let fd = task.open(&path, O_WRONLY | O_CREAT | O_APPEND, 0o644).unwrap();
+                        task.write(fd, b"x").unwrap();
+                        task.close(fd).unwrap();
+                    }
+                });
+            }
+        });
+        assert_eq!(names(&task, "/tmp").len(), 200);
+        for number in 0..200 {
+            assert_eq!(content(&task, &format!("/tmp/f{number}")), "xxxx");
+        }
+    }
+
     fn attributes_follow_what_is_done(link: Link) {
         let board = board(link);
         let task = board.task();

@@ -97,25 +97,29 @@ impl OpenFile {
         }
         let exclusive = flags.has(open::O_CREAT | open::O_EXCL);
         let follow = if exclusive || flags.has(open::O_NOFOLLOW) { Follow::No } else { Follow::Yes };
-        let walked = opener.tree.walk(opener.caller, opener.base, path, follow)?;
-        let Some(dentry) = walked.dentry else {
+        // Another may make the name between the walk and the creation; then it is there to be opened. That it also
+        // goes again each time is not to be expected.
+        const TRIES: usize = 16;
+        for _ in 0..TRIES {
+            let walked = opener.tree.walk(opener.caller, opener.base, path, follow)?;
+            if let Some(dentry) = walked.dentry {
+                if exclusive {
+                    return Err(Errno::EEXIST.into());
+                }
+                return Self::open_dentry(opener, dentry, flags);
+            }
             if !flags.has(open::O_CREAT) {
-                // The walk tells which name is missing.
-                return Err(opener
-                    .tree
-                    .find(opener.caller, opener.base, path, follow)
-                    .err()
-                    .unwrap_or(Errno::ENOENT.into()));
+                return Err(walked.missing(path));
             }
             if walked.must_be_directory {
                 return Err(Errno::EISDIR.into());
             }
-            return Self::create(opener, &walked.parent, &walked.name, flags, permissions);
-        };
-        if exclusive {
-            return Err(Errno::EEXIST.into());
+            match Self::create(opener, &walked.parent, &walked.name, flags, permissions) {
+                Err(e) if e.errno() == Errno::EEXIST && !exclusive => {}
+                made => return made,
+            }
         }
-        Self::open_dentry(opener, dentry, flags)
+        Err(Errno::EEXIST.into())
     }
 
     fn open_dentry(opener: &Opener<'_>, dentry: Arc<Dentry>, flags: Flags) -> Result<Arc<Self>> {

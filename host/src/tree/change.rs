@@ -59,7 +59,7 @@ impl Tree {
         }
         match walked.dentry.clone() {
             Some(dentry) => Ok((walked, dentry)),
-            None => Err(TreeError::Missing { path: show(path), name: show(&walked.name) }.into()),
+            None => Err(walked.missing(path)),
         }
     }
 

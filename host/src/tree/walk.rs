@@ -7,7 +7,7 @@ use super::dentry::{Cached, Dentry};
 use super::inode::Inode;
 use super::{NAME_MAX_BYTES, PATH_MAX_BYTES, Tree, TreeError, show};
 use crate::base::sync::Arc;
-use crate::base::{Errno, Result};
+use crate::base::{Errno, Error, Result};
 
 /// Whether a link in the last place is followed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,6 +33,13 @@ pub struct Walked {
     pub must_be_directory: bool,
 }
 
+impl Walked {
+    /// ENOENT for the last name of a path.
+    pub fn missing(&self, path: &[u8]) -> Error {
+        TreeError::Missing { path: show(path), name: show(&self.name) }.into()
+    }
+}
+
 impl Tree {
     /// Walks a path and answers what it names, following links. Errors: ENOENT, ENOTDIR, ELOOP, ENAMETOOLONG,
     /// EACCES, and the file systems'.
@@ -49,9 +56,9 @@ impl Tree {
         follow: Follow,
     ) -> Result<Arc<Dentry>> {
         let walked = self.walk(caller, base, path, follow)?;
-        match walked.dentry {
-            Some(dentry) => Ok(dentry),
-            None => Err(TreeError::Missing { path: show(path), name: show(&walked.name) }.into()),
+        match &walked.dentry {
+            Some(dentry) => Ok(dentry.clone()),
+            None => Err(walked.missing(path)),
         }
     }
 
