@@ -3,16 +3,30 @@
 use std::collections::VecDeque;
 
 use super::dentry::{Child, Dentry, Stamp};
-use crate::base::sync::{Arc, Mutex, Weak, lock, read, write};
+use crate::base::sync::{Arc, AtomicUsize, Mutex, Ordering, Weak, lock, read, write};
 
-/// Names that one mount may remember. A dentry costs about 300 bytes.
+/// Names that one mount may remember, and as many that are not there. A dentry costs about 300 bytes.
 pub(super) const MAX_NAMES: usize = 64 * 1024;
 /// Names without a file that one directory may remember.
 const MAX_MISSING_IN_DIRECTORY: usize = 4096;
 
-/// The names of one mount, in the order in which they were learnt.
+/// The names of one mount.
 #[derive(Default)]
-pub(super) struct Lru(Mutex<VecDeque<Weak<Dentry>>>);
+pub(super) struct Lru {
+    /// In the order in which they were learnt.
+    names: Mutex<VecDeque<Weak<Dentry>>>,
+    /// How many names are remembered that are not there.
+    missing: Arc<AtomicUsize>,
+}
+
+/// Counts a name that is not there, as long as it is remembered.
+pub(super) struct Remembered(Arc<AtomicUsize>);
+
+impl Drop for Remembered {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 impl Lru {
     /// Remembers a child in its directory. If another thread was faster its dentry stands, and is answered.
@@ -40,17 +54,22 @@ impl Lru {
 
     /// Remembers that a name is not there.
     pub(super) fn insert_missing(&self, dir: &Dentry, name: &[u8], stamp: Stamp) {
+        if self.missing.fetch_add(1, Ordering::Relaxed) >= MAX_NAMES {
+            self.missing.fetch_sub(1, Ordering::Relaxed);
+            return;
+        }
+        let _counted = Remembered(self.missing.clone());
         let mut children = write(&dir.children);
         if children.len() >= MAX_MISSING_IN_DIRECTORY {
             children.retain(|_, child| matches!(child, Child::There { .. }));
         }
-        let old = children.insert(name.into(), Child::Missing(stamp));
+        let old = children.insert(name.into(), Child::Missing { stamp, _counted });
         drop(children);
         drop(old);
     }
 
     fn learnt(&self, dentry: &Arc<Dentry>) {
-        let mut names = lock(&self.0);
+        let mut names = lock(&self.names);
         names.push_back(Arc::downgrade(dentry));
         let mut victims = Vec::new();
         // A few at a time: the cost of a name is paid by who learns one.
@@ -80,9 +99,10 @@ fn same_node(a: &Dentry, b: &Dentry) -> bool {
     }
 }
 
-/// Whether nobody but its directory and this function knows the dentry, and it knows nothing itself.
+/// Whether nobody but its directory and this function knows the dentry, and it knows no name itself.
 fn evictable(dentry: &Arc<Dentry>) -> bool {
-    Arc::strong_count(dentry) == 2 && read(&dentry.children).is_empty() && dentry.mounted().is_none()
+    let has_names = || read(&dentry.children).values().any(|child| matches!(child, Child::There { .. }));
+    Arc::strong_count(dentry) == 2 && dentry.mounted().is_none() && !has_names()
 }
 
 fn evict(victim: &Arc<Dentry>) {

@@ -5,6 +5,7 @@
 
 use std::collections::HashMap;
 
+use super::cache::Remembered;
 use super::inode::{Inode, still_valid};
 use super::mount::Mount;
 use crate::base::sync::{Arc, AtomicBool, AtomicU64, Ordering, RwLock, read, write};
@@ -26,7 +27,6 @@ impl Stamp {
 }
 
 /// What a directory remembers of a name.
-#[derive(Clone)]
 pub(super) enum Child {
     /// It is there.
     There {
@@ -38,7 +38,12 @@ pub(super) enum Child {
         entry_number: u64,
     },
     /// It is not there.
-    Missing(Stamp),
+    Missing {
+        /// How long that may be trusted.
+        stamp: Stamp,
+        /// Counts it.
+        _counted: Remembered,
+    },
 }
 
 /// Answer of the cache.
@@ -178,7 +183,7 @@ impl Dentry {
         };
         match read(&self.children).get(name) {
             Some(Child::There { dentry, stamp, .. }) if fresh(stamp) => Cached::Hit(dentry.clone()),
-            Some(Child::Missing(stamp)) if fresh(stamp) => Cached::Absent,
+            Some(Child::Missing { stamp, .. }) if fresh(stamp) => Cached::Absent,
             _ => Cached::Unknown,
         }
     }

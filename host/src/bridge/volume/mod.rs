@@ -95,9 +95,12 @@ impl Volume {
 
     /// Ends the volume; no call is under way.
     pub fn unmount(&self, ctx: &Ctx) -> Result<()> {
-        let Some(unmount) = self.ops.unmount else { return Ok(()) };
-        // SAFETY: the last call.
-        let answer = self.instance.end(ctx, |fs, ctx| i64::from(unsafe { unmount(fs, ctx) }));
+        let answer = self.instance.end(ctx, |fs, ctx| match self.ops.unmount {
+            // SAFETY: the last call.
+            Some(unmount) => i64::from(unsafe { unmount(fs, ctx) }),
+            // Nothing to do, and yet no call follows.
+            None => 0,
+        });
         match answer {
             Err(e) if e.errno() == Errno::ENOSYS => Ok(()),
             other => other.map(drop),
