@@ -6,6 +6,8 @@ mod commands;
 mod demo;
 #[path = "cli/errors.rs"]
 mod errors;
+#[path = "cli/files.rs"]
+mod files;
 #[path = "cli/json.rs"]
 mod json;
 #[path = "cli/listing.rs"]

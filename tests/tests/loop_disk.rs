@@ -6,7 +6,7 @@ use nxvfs::tree::Tier;
 use nxvfs_abi::types::open::{O_RDONLY, O_RDWR};
 use nxvfs_tests::check::{refused, taught};
 use nxvfs_tests::image::pattern;
-use nxvfs_tests::{Board, Folder, Link, genromfs, on_both_links};
+use nxvfs_tests::{Board, Folder, genromfs, on_both_links};
 
 const LEN: usize = 50_000;
 

@@ -112,25 +112,22 @@ on_both_links! {
 
     fn whoever_makes_a_file_first_all_open_it(link: Link) {
         let board = board(link);
-        let task = Arc::new(board.task());
-        let barrier = Arc::new(std::sync::Barrier::new(4));
-        std::thread::scope(|scope| {
-            for _ in 0..4 {
-                let (task, barrier) = (task.clone(), barrier.clone());
-                scope.spawn(move || {
-                    for number in 0..200 {
-                        barrier.wait();
-                        let path = format!("/tmp/f{number}");
+        let task = board.task();
+        for number in 0..300 {
+            let path = format!("/tmp/f{number}");
+            // All begin at once, as near as threads can; a failure ends the scope and the test.
+            std::thread::scope(|scope| {
+                for _ in 0..4 {
+                    scope.spawn(|| {
                         let fd = task.open(&path, O_WRONLY | O_CREAT | O_APPEND, 0o644).unwrap();
                         task.write(fd, b"x").unwrap();
                         task.close(fd).unwrap();
-                    }
-                });
-            }
-        });
-        assert_eq!(names(&task, "/tmp").len(), 200);
-        for number in 0..200 {
-            assert_eq!(content(&task, &format!("/tmp/f{number}")), "xxxx");
+                    });
+                }
+            });
+            assert_eq!(content(&task, &path), "xxxx");
+            task.unlink(&path).unwrap();
+            errno(task.stat(&path).map(drop), Errno::ENOENT);
         }
     }
 
@@ -202,6 +199,26 @@ on_both_links! {
         task.symlink("moved/e", "/tmp/s").unwrap();
         assert_eq!(content(&task, "/tmp/s/f"), "f");
         assert_eq!(names(&task, "/tmp"), ["b", "moved", "s"]);
+    }
+
+    fn what_is_mounted_below_moves_along(link: Link) {
+        let board = board(link);
+        let task = board.task();
+        task.mkdir("/tmp/d", 0o755).unwrap();
+        task.mkdir("/tmp/d/m", 0o755).unwrap();
+        board.try_mount("none", "/tmp/d/m", "tmpfs", "").unwrap();
+        make(&task, "/tmp/d/m/f", "inner");
+        task.rename("/tmp/d", "/tmp/e", 0).unwrap();
+        assert_eq!(content(&task, "/tmp/e/m/f"), "inner");
+        errno(task.stat("/tmp/d").map(drop), Errno::ENOENT);
+        assert_eq!(board.mounts()[1].path, "/tmp/e/m");
+        task.chdir("/tmp/e/m").unwrap();
+        assert_eq!(task.getcwd(), b"/tmp/e/m");
+        assert_eq!(names(&task, ".."), ["m"]);
+        errno(task.rename("/tmp/e/m", "/tmp/n", 0), Errno::EBUSY);
+        task.chdir("/").unwrap();
+        board.unmount("/tmp/e/m").unwrap();
+        assert_eq!(names(&task, "/tmp/e/m"), Vec::<String>::new());
     }
 
     fn who_may_change_what(link: Link) {

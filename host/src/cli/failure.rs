@@ -4,43 +4,10 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use crate::base::error::teach;
+use super::sink::Unwritable;
 use crate::base::{Detail, Errno, Error};
 
-teach! {
-    /// What the shell itself refuses.
-    #[allow(unreachable_pub, reason = "the macro makes public enums; this module is private")]
-    pub enum ShellError {
-        /// A quote without its partner.
-        Unbalanced { quote: String } => EINVAL, what: "unbalanced quote", found: "{quote} without its partner",
-            remedy: "close it, or write \\{quote} for the character itself";
-        /// A backslash with nothing after it.
-        Backslash {} => EINVAL, what: "a backslash at the end of the input", expected: "a character after it";
-        /// Pipes and the like.
-        Operator { operator: String } => EINVAL, what: "this shell has no pipes, redirections or background",
-            found: "'{operator}' outside quotes", remedy: "quote it if it belongs to a name, or pipe the whole program";
-        /// The command line of one command.
-        Usage { command: String, message: String, usage: String } => EINVAL, what: "{command}: {message}",
-            remedy: "{usage}";
-        /// Scripts that run scripts.
-        Nested { path: String } => ELOOP, what: "scripts run each other without end", place: "{path}",
-            expected: "at most 16 inside each other";
-        /// A directory that is no longer listed in order.
-        LargeDirectory { path: String, max: usize } => EOVERFLOW, what: "directory too large to be sorted",
-            place: "{path}", expected: "at most {max} entries", remedy: "the first {max} are listed";
-        /// A directory that lies inside itself.
-        Cycle { path: String } => ELOOP, what: "a directory that contains itself is not listed again",
-            place: "{path}", remedy: "check the volume; it is damaged";
-        /// Content that does not fit into a document.
-        LargeDocument { path: String, max_bytes: u64 } => EFBIG, what: "too long for a JSON document",
-            place: "{path}", expected: "at most {max_bytes} bytes", remedy: "leave --json out";
-        /// Not what readlink needs.
-        NotLink { path: String } => EINVAL, what: "not a symbolic link", place: "{path}";
-        /// No such command.
-        NoCommand { name: String } => ENOENT, what: "no such command", place: "'{name}'",
-            remedy: "'help' lists the commands";
-    }
-}
+pub(super) use super::refusal::ShellError;
 
 /// How a command ends without success.
 #[derive(Debug)]
@@ -80,6 +47,7 @@ impl From<ShellError> for Failure {
 impl From<io::Error> for Failure {
     fn from(error: io::Error) -> Self {
         match error.kind() {
+            _ if error.get_ref().is_some_and(|inner| inner.is::<Unwritable>()) => Self::Said,
             io::ErrorKind::BrokenPipe => Self::Pipe,
             _ => Self::Error(Error::from(error).doing("write the output")),
         }
@@ -144,11 +112,25 @@ pub(super) fn tell(error: &Error, at: &str, json: bool) {
 
 /// Puts a command in front of an error, and the path in it unless a place is there.
 pub(super) fn about(command: &str, path: &[u8]) -> impl FnOnce(Error) -> Error {
+    move |error| at(path)(error).doing(command)
+}
+
+/// Puts a path in an error unless a place is there.
+pub(super) fn at(path: &[u8]) -> impl FnOnce(Error) -> Error {
     move |error| {
         let mut detail = error.detail().into_owned();
         if detail.place.is_empty() {
             detail.place = super::text::shown(path).into();
         }
-        Error::new(error.errno(), detail).doing(command)
+        Error::new(error.errno(), detail)
     }
+}
+
+/// The error of a write that ended early: which file, and how much of it is there.
+pub(super) fn wrote_only(error: &Error, path: &[u8], bytes: u64) -> Error {
+    let mut detail = error.detail().into_owned();
+    detail.what = format!("write: {}", detail.what).into();
+    detail.place = super::text::shown(path).into();
+    detail.found = format!("{bytes} bytes written before that").into();
+    Error::new(error.errno(), detail)
 }

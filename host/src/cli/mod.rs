@@ -7,7 +7,9 @@ mod failure;
 mod logging;
 mod output;
 mod plugins;
+mod refusal;
 mod shell;
+mod sink;
 mod text;
 
 use std::ffi::OsString;

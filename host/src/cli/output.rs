@@ -1,15 +1,20 @@
 //! Standard output: text for people, or JSON documents of one line each.
 
-use std::io::{self, BufWriter, IsTerminal, Stdout, Write};
+use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use serde::Serialize;
 
 use super::failure::{Done, Failure, tell};
+use super::sink::{FileSink, Sink};
+use crate::base::Result;
+
+/// Bytes that are gathered before they are written.
+const GATHERED_BYTES: usize = 1 << 16;
 
 /// The output of commands, buffered; flushed after each command and before each error.
 pub(super) struct Output {
-    sink: BufWriter<Stdout>,
+    sink: BufWriter<Sink>,
     /// Whether a person watches.
     pub(super) terminal: bool,
     /// Whether documents are printed instead of text.
@@ -22,7 +27,36 @@ impl Output {
     pub(super) fn new(json: bool) -> Self {
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
-        Self { sink: BufWriter::with_capacity(1 << 16, stdout), terminal, json, items: 0 }
+        let sink = BufWriter::with_capacity(GATHERED_BYTES, Sink::Stdout(stdout));
+        Self { sink, terminal, json, items: 0 }
+    }
+
+    /// Sends the output of a command to a file, until [`Output::restore`].
+    pub(super) fn redirect(&mut self, file: FileSink) -> std::result::Result<Diverted, Failure> {
+        self.flush()?;
+        let file = BufWriter::with_capacity(GATHERED_BYTES, Sink::File(file));
+        let terminal = std::mem::replace(&mut self.terminal, false);
+        Ok(Diverted { sink: std::mem::replace(&mut self.sink, file), terminal })
+    }
+
+    /// Ends a redirection. Errors: why not everything is in the file.
+    pub(super) fn restore(&mut self, before: Diverted) -> Result<()> {
+        // If it fails the file knows why.
+        let _ = self.sink.flush();
+        self.terminal = before.terminal;
+        // What could not be written must not go elsewhere.
+        match std::mem::replace(&mut self.sink, before.sink).into_parts().0 {
+            Sink::File(file) => file.finish(),
+            Sink::Stdout(_) => Ok(()),
+        }
+    }
+
+    /// Volume and inode of the file that takes the output, if one does.
+    pub(super) fn file(&self) -> Option<(u64, u64)> {
+        match self.sink.get_ref() {
+            Sink::File(file) => file.identity(),
+            Sink::Stdout(_) => None,
+        }
     }
 
     /// Prints one document.
@@ -108,6 +142,12 @@ impl Output {
             }
         }
     }
+}
+
+/// Where the output went before a redirection.
+pub(super) struct Diverted {
+    sink: BufWriter<Sink>,
+    terminal: bool,
 }
 
 impl Write for Output {

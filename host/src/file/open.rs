@@ -192,7 +192,7 @@ impl OpenFile {
     ) -> Result<Arc<Self>> {
         let ctx = opener.caller.ctx();
         let Inode::Volume(node) = dir.inode() else {
-            let path = [&dir.path()[..], b"/", name].concat();
+            let path = [dir.path().strip_suffix(b"/").unwrap_or(&dir.path()), b"/", name].concat();
             let path = String::from_utf8_lossy(&path).into_owned();
             return Err(crate::tree::TreeError::PseudoOnly { path, action: "create files".to_owned() }.into());
         };

@@ -72,7 +72,11 @@ impl Host {
             .mounts()
             .iter()
             .map(|mount| MountStatus {
-                path: mount.path().to_string(),
+                // A directory above the mount point may have been renamed.
+                path: mount.root().map_or_else(
+                    || mount.path().to_string(),
+                    |root| String::from_utf8_lossy(&root.path()).into_owned(),
+                ),
                 source: mount.source().to_owned(),
                 fs: mount.driver().to_owned(),
                 plugin: mount.volume().instance().module().name().to_owned(),

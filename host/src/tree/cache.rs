@@ -38,6 +38,7 @@ impl Lru {
         fresh: Stamp,
     ) -> Arc<Dentry> {
         let mut children = write(&dir.children);
+        let fresh = fresh.unless_changed(dir);
         if let Some(Child::There { dentry: there, stamp, .. }) = children.get_mut(name)
             && same_node(there, &dentry)
         {
@@ -60,6 +61,10 @@ impl Lru {
         }
         let _counted = Remembered(self.missing.clone());
         let mut children = write(&dir.children);
+        if stamp.change != dir.change_number() {
+            // Somebody may have made the name after the file system was asked.
+            return;
+        }
         if children.len() >= MAX_MISSING_IN_DIRECTORY {
             children.retain(|_, child| matches!(child, Child::There { .. }));
         }

@@ -162,7 +162,12 @@ impl Tree {
         let mount = node.mount();
         let _alive = mount.enter()?;
         let epoch = mount.epoch();
-        let made = mount.volume().create(&caller.ctx(), node.node(), name, mode, flags)?;
+        let made = mount.volume().create(&caller.ctx(), node.node(), name, mode, flags);
+        if made.as_ref().is_err_and(|e| e.errno() == Errno::EEXIST) {
+            // Another made it and has not come to say so: that it is not there must not be believed any longer.
+            dir.forget_missing(name);
+        }
+        let made = made?;
         dir.note_change();
         node.expire();
         Ok((mount.remember(dir, name, &made.found, dir.change_number(), epoch), made.handle))

@@ -24,6 +24,12 @@ pub(super) struct Stamp {
 impl Stamp {
     /// For the pseudo tree, where the dentries are the truth.
     pub(super) const FOR_EVER: Self = Self { valid_until: u64::MAX, change: 0, epoch: 0 };
+
+    /// What was learnt before the directory's last change may be wrong by now: it is asked again at its next use.
+    /// Called under the lock of the directory's children.
+    pub(super) fn unless_changed(self, dir: &Dentry) -> Self {
+        if self.change == dir.change_number() { self } else { Self { valid_until: 0, ..self } }
+    }
 }
 
 /// What a directory remembers of a name.
@@ -203,6 +209,14 @@ impl Dentry {
         entries.sort_unstable_by_key(|(number, _)| *number);
         entries.truncate(limit);
         entries
+    }
+
+    /// Forgets that a name is not there.
+    pub(super) fn forget_missing(&self, name: &[u8]) {
+        let mut children = write(&self.children);
+        if matches!(children.get(name), Some(Child::Missing { .. })) {
+            children.remove(name);
+        }
     }
 
     /// Takes a name out.

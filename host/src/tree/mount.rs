@@ -11,6 +11,7 @@ use super::dentry::{Cached, Dentry, Stamp};
 use super::gate::{Entered, Gate};
 use super::inode::{Inode, VolumeNode, until};
 use super::negotiate::Agreement;
+use super::walk::Walked;
 use crate::base::sync::{Arc, AtomicU64, Mutex, OnceLock, Ordering, Weak, lock};
 use crate::base::{Errno, Hold, Holder, Holders, Result};
 use crate::bridge::{FoundNode, Lookup, MountService, Token, Volume, host_ctx};
@@ -220,6 +221,14 @@ impl Mount {
     ) -> Arc<Dentry> {
         let dentry = Dentry::child(dir, name, Inode::Volume(self.node(found)));
         self.lru.insert(dir, name, dentry, self.stamp(found.valid_ns, change, epoch))
+    }
+
+    /// Gives a dentry a new place after a rename. Whether the name holds is asked again at its next use; that it is
+    /// the same node keeps the dentry.
+    pub(super) fn keep(&self, spot: &Walked, dentry: &Arc<Dentry>) {
+        dentry.move_to(&spot.parent, &spot.name);
+        let stamp = self.stamp(0, spot.parent.change_number(), self.epoch());
+        self.lru.insert(&spot.parent, &spot.name, dentry.clone(), stamp);
     }
 
     /// Sizes of the volume.

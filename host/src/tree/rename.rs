@@ -1,5 +1,7 @@
 //! Renaming inside a volume.
 
+use nxvfs_abi::filesystem::RENAME_EXCHANGE;
+
 use super::access::Caller;
 use super::dentry::Dentry;
 use super::inode::Inode;
@@ -45,7 +47,7 @@ impl Tree {
             return Err(Errno::ENOTDIR.into());
         }
         if within(&to.parent, &dentry) || to.dentry.as_ref().is_some_and(|d| within(&from.parent, d)) {
-            let exchange = flags & nxvfs_abi::filesystem::RENAME_EXCHANGE != 0;
+            let exchange = flags & RENAME_EXCHANGE != 0;
             let errno =
                 if within(&to.parent, &dentry) || exchange { Errno::EINVAL } else { Errno::ENOTEMPTY };
             return Err(errno.into());
@@ -63,12 +65,10 @@ impl Tree {
             walked.parent.note_change();
             drop(walked.parent.forget_child(&walked.name));
         }
-        // Descriptors keep their dentries: their paths follow the file.
-        dentry.move_to(&to.parent, &to.name);
-        if let Some(other) = to.dentry
-            && flags & nxvfs_abi::filesystem::RENAME_EXCHANGE != 0
-        {
-            other.move_to(&from.parent, &from.name);
+        // The dentries move along, with what is open, cached and mounted below them.
+        mount.keep(&to, &dentry);
+        if let Some(other) = to.dentry.as_ref().filter(|_| flags & RENAME_EXCHANGE != 0) {
+            mount.keep(&from, other);
         }
         Ok(())
     }

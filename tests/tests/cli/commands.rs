@@ -170,7 +170,8 @@ fn help_lists_every_command_and_explains_it() {
     let names: Vec<&str> = commands.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
     for name in
         "attach detach mkrd mount umount insmod modprobe rmmod lsmod modinfo ls cat stat cd pwd hexdump cmp \
-                 df sha256sum readlink mkdir rmdir rm caps explain mmap source echo help exit set"
+                 df sha256sum readlink mkdir rmdir rm caps explain mmap source echo help exit set cp mv ln touch \
+                 truncate chmod mkfifo mknod dd du time"
             .split_whitespace()
     {
         assert!(names.contains(&name), "{name}");

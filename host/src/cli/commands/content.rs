@@ -53,6 +53,16 @@ impl<'t> Reader<'t> {
         Ok(&self.buf[..have])
     }
 
+    /// Refuses to print a file into itself, which would never end.
+    pub(super) fn is_not(&self, out: &Output, path: &[u8]) -> Result<()> {
+        let Some(file) = out.file() else { return Ok(()) };
+        let status = self.task.fstat(self.fd)?;
+        match file == (status.dev, status.attr.ino) {
+            true => Err(ShellError::OwnOutput { path: shown(path) }.into()),
+            false => Ok(()),
+        }
+    }
+
     /// Everything that is left, if it fits into a document.
     pub(super) fn all(&mut self, path: &[u8]) -> Result<Vec<u8>> {
         let mut all = Vec::new();
@@ -117,6 +127,7 @@ impl Cat {
 
 fn copy(task: &Task, path: &[u8], out: &mut Output) -> Done {
     let mut reader = Reader::open(task, path, 0, u64::MAX)?;
+    reader.is_not(out, path)?;
     loop {
         let chunk = reader.next()?;
         if chunk.is_empty() {

@@ -66,6 +66,7 @@ impl Hexdump {
                 data_bytes,
             });
         }
+        reader.is_not(out, path)?;
         let mut lines = Lines::new(self.skip);
         loop {
             let chunk = reader.next()?;

@@ -1,22 +1,32 @@
 //! The shell's commands: one enum, each command's arguments and code in the file of its family.
 
 mod caps;
+mod change;
 mod cmp;
 mod content;
+mod copy;
+mod cp;
+mod dd;
 mod devices;
 mod df;
 mod digest;
+mod du;
 mod entry;
 mod explain;
 mod hexdump;
+mod links;
 mod list;
 mod mmap;
 mod modinfo;
 mod mounts;
 mod names;
+mod places;
 mod plugins;
+mod remove;
 mod session;
 mod stat;
+mod time;
+mod transfer;
 
 use std::ffi::OsString;
 
@@ -94,13 +104,24 @@ commands! {
     Readlink(names::Readlink);
     Mkdir(names::Mkdir);
     Rmdir(names::Rmdir);
-    Rm(names::Rm);
+    Rm(remove::Rm);
+    Cp(cp::Cp);
+    Mv(cp::Mv);
+    Ln(links::Ln);
+    Touch(change::Touch);
+    Truncate(change::Truncate);
+    Chmod(change::Chmod);
+    Mkfifo(links::Mkfifo);
+    Mknod(links::Mknod);
+    Dd(dd::Dd);
+    Du(du::Du);
     Cd(names::Cd);
     Pwd(names::Pwd);
     Explain(explain::Explain);
     Mmap(mmap::Mmap);
     Source(session::Source);
     Echo(session::Echo);
+    Time(time::Time);
     Set(session::Set);
     Help(session::Help);
     Exit(session::Exit);

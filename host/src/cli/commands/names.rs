@@ -1,4 +1,4 @@
-//! cd, pwd, readlink, mkdir, rmdir, rm.
+//! cd, pwd, readlink, mkdir, rmdir.
 
 use std::ffi::OsString;
 use std::io::Write;
@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt;
 use clap::Args;
 use serde::Serialize;
 
+use super::places::is_directory;
 use crate::base::{Errno, Result};
 use crate::cli::failure::{Done, ShellError, about};
 use crate::cli::shell::Shell;
@@ -30,7 +31,7 @@ fn show(shell: &mut Shell, path: &[u8]) -> Done {
 }
 
 /// Does something with each path; errors are told and the rest is done.
-fn each(
+pub(super) fn each(
     shell: &mut Shell,
     command: &str,
     paths: &[OsString],
@@ -132,10 +133,6 @@ impl Mkdir {
     }
 }
 
-fn is_directory(status: &crate::tree::Stat) -> bool {
-    status.attr.file_type() == nxvfs_abi::types::mode::S_IFDIR
-}
-
 /// Take empty directories away
 #[derive(Args)]
 #[command(after_help = "Example:
@@ -149,28 +146,5 @@ pub(in crate::cli) struct Rmdir {
 impl Rmdir {
     pub(super) fn run(self, shell: &mut Shell) -> Done {
         each(shell, "rmdir", &self.paths, |shell, path| shell.task.rmdir(path))
-    }
-}
-
-/// Take names of files away
-#[derive(Args)]
-#[command(after_help = "Example:
-  rm /mnt/a/old.txt")]
-pub(in crate::cli) struct Rm {
-    /// A name that is not there is no error
-    #[arg(short)]
-    force: bool,
-    /// The files
-    #[arg(required_unless_present = "force")]
-    paths: Vec<OsString>,
-}
-
-impl Rm {
-    pub(super) fn run(self, shell: &mut Shell) -> Done {
-        let force = self.force;
-        each(shell, "rm", &self.paths, |shell, path| match shell.task.unlink(path) {
-            Err(e) if force && e.errno() == Errno::ENOENT => Ok(()),
-            done => done,
-        })
     }
 }

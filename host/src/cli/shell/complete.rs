@@ -9,6 +9,7 @@ use rustyline::hint::Hinter;
 use rustyline::validate::Validator;
 use rustyline::{Context, Helper};
 
+use super::line::{Place, current, path_start, place};
 use crate::Task;
 use crate::cli::commands;
 use crate::plugin::Kind;
@@ -31,16 +32,6 @@ impl Highlighter for ShellHelper {}
 impl Validator for ShellHelper {}
 impl Hinter for ShellHelper {
     type Hint = String;
-}
-
-/// What may stand at a place.
-#[derive(Debug, PartialEq, Eq)]
-enum Place {
-    Command,
-    Driver(Kind),
-    Plugin,
-    File,
-    Path,
 }
 
 impl ShellHelper {
@@ -88,36 +79,6 @@ impl ShellHelper {
     }
 }
 
-/// The words before the one that is being typed, and that word with its start.
-fn current(line: &str) -> (Vec<&str>, &str, usize) {
-    // Only the command after the last separator counts; a separator inside a quote offers less, and does no harm.
-    let start = line.rfind(';').map_or(0, |at| at + 1);
-    let mut at = line.len();
-    let mut chars = line[start..].char_indices().rev().peekable();
-    while let Some((index, c)) = chars.next() {
-        let escaped = chars.peek().is_some_and(|(_, before)| *before == '\\');
-        if c.is_whitespace() && !escaped {
-            break;
-        }
-        at = start + index;
-    }
-    (line[start..at].split_whitespace().collect(), &line[at..], at)
-}
-
-fn place(before: &[&str], word: &str) -> Place {
-    let Some(command) = before.first() else { return Place::Command };
-    let operands = before[1..].iter().filter(|w| !w.starts_with('-')).count();
-    match (*command, before.last().copied().unwrap_or_default(), operands) {
-        ("attach", _, 0) => Place::Driver(Kind::Block),
-        ("attach", ..) if word.contains('=') => Place::File,
-        ("mount", "-t", _) => Place::Driver(Kind::FileSystem),
-        ("modprobe" | "rmmod" | "modinfo", _, 0) => Place::Plugin,
-        ("insmod" | "source", _, 0) => Place::File,
-        ("help", _, 0) => Place::Command,
-        _ => Place::Path,
-    }
-}
-
 impl Completer for ShellHelper {
     type Candidate = Pair;
 
@@ -128,8 +89,9 @@ impl Completer for ShellHelper {
             Place::Driver(kind) => self.drivers(kind),
             Place::Plugin => self.plugins(),
             Place::Path => {
-                let typed = word.replace('\\', "");
-                return Ok((start, pairs(self.paths(&typed), &typed)));
+                let path = path_start(&before, word);
+                let typed = word[path..].replace('\\', "");
+                return Ok((start + path, pairs(self.paths(&typed), &typed)));
             }
             Place::File => {
                 // A parameter's value begins after its '='.
@@ -163,27 +125,4 @@ fn pairs(mut offered: Vec<String>, typed: &str) -> Vec<Pair> {
         Pair { display: text[name..].to_owned(), replacement }
     };
     offered.into_iter().map(pair).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_place_decides_what_is_offered() {
-        let at = |line: &str| {
-            let (before, word, _) = current(line);
-            place(&before, word)
-        };
-        assert_eq!(at("mo"), Place::Command);
-        assert_eq!(at("ls /; mo"), Place::Command);
-        assert_eq!(at("attach ram"), Place::Driver(Kind::Block));
-        assert_eq!(at("attach ramdisk-xip /dev/ra"), Place::Path);
-        assert_eq!(at("attach ramdisk-xip /dev/ram0 image=do"), Place::File);
-        assert_eq!(at("mount -t ro"), Place::Driver(Kind::FileSystem));
-        assert_eq!(at("insmod --replace x"), Place::File);
-        assert_eq!(at("rmmod "), Place::Plugin);
-        assert_eq!(at("cat /rom/a\\ b"), Place::Path);
-        assert_eq!(current("cat /rom/a\\ b").1, "/rom/a\\ b");
-    }
 }

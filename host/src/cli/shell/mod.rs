@@ -1,23 +1,27 @@
 //! The shell: commands over one host and one task, from a script, from standard input, or from a person.
 
 mod complete;
+mod line;
 mod prompt;
+mod redirect;
 mod split;
+mod tell;
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, IsTerminal, Write};
+use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use super::commands::{self, Line};
-use super::failure::{Done, Failure, ShellError, tell, usage};
+use super::failure::{Done, Failure, ShellError, usage};
 use super::output::Output;
 use super::text::{join, shown};
 use super::{Globals, ShellArgs};
 use crate::base::{Errno, Error};
 use crate::{Host, Task};
+use redirect::Redirection;
 use split::{Piece, Splitter};
 
 /// How deep scripts may run scripts.
@@ -114,6 +118,14 @@ impl Shell {
         shown(&join(&self.task.getcwd(), path.as_bytes()))
     }
 
+    /// Runs commands that are words of another one, as if they stood in its place.
+    pub(super) fn run_text(&mut self, text: &[u8]) -> Done {
+        let mut splitter = Splitter::default();
+        let pieces = splitter.feed(text);
+        splitter.finish()?;
+        pieces.iter().try_for_each(|piece| self.run_piece(piece))
+    }
+
     fn run_at(&mut self, piece: &Piece, script: Option<&str>) -> Done {
         self.at.push(self.place(script, piece.line));
         let done = self.run_piece(piece);
@@ -127,9 +139,10 @@ impl Shell {
 
     /// Runs one command and tells its error; answers `Said` for any failure but the end of the program.
     fn run_piece(&mut self, piece: &Piece) -> Done {
-        let words = match piece.words() {
-            Ok(words) if words.is_empty() => return Ok(()),
-            Ok(words) => words,
+        let parsed = piece.words().and_then(|words| Ok((words, Redirection::of(piece)?)));
+        let (words, redirection) = match parsed {
+            Ok((words, _)) if words.is_empty() => return Ok(()),
+            Ok(parsed) => parsed,
             Err(refusal) => {
                 self.complain(&refusal.into());
                 self.status = 1;
@@ -138,7 +151,10 @@ impl Shell {
         };
         self.failed = false;
         self.show(piece, &words)?;
-        let done = self.run_words(words);
+        let done = match &redirection {
+            Some(to) => self.run_into(to, words),
+            None => self.run_words(words),
+        };
         let flushed = self.out.flush();
         self.out.json = self.json;
         let done = match (done, flushed) {
@@ -154,7 +170,8 @@ impl Shell {
         done
     }
 
-    fn run_words(&mut self, words: Vec<Vec<u8>>) -> Done {
+    /// Runs a command that is split into words already.
+    pub(super) fn run_words(&mut self, words: Vec<Vec<u8>>) -> Done {
         let name = shown(&words[0]);
         if !commands::names().contains(&name) {
             return Err(ShellError::NoCommand { name }.into());
@@ -167,41 +184,6 @@ impl Shell {
             Err(error) if error.use_stderr() => Err(usage(&name, &error).into()),
             Err(help) => commands::show_help(self, &name, &help),
         }
-    }
-
-    /// `set -x`: the command as it was written, before its output. `echo` speaks for itself. With JSON it goes to
-    /// standard error, where it does not disturb the documents.
-    fn show(&mut self, piece: &Piece, words: &[Vec<u8>]) -> Done {
-        if !self.trace || words[0] == b"echo" {
-            return Ok(());
-        }
-        let text = [b"+ ", piece.text.trim_ascii(), b"\n"].concat();
-        match self.json {
-            true => Ok(io::stderr().write_all(&text)?),
-            false => self.out.name(&text[..text.len() - 1]).and_then(|()| self.out.bytes(b"\n")),
-        }
-    }
-
-    /// What stands before the sentence of an error; in the outermost script the number of the line says enough.
-    fn place(&self, script: Option<&str>, line: usize) -> String {
-        match script {
-            None => String::new(),
-            Some(_) if self.at.is_empty() => format!("line {line}: "),
-            Some(name) => format!("{name}: line {line}: "),
-        }
-    }
-
-    /// Tells an error at once and goes on; the command fails at its end.
-    pub(super) fn complain(&mut self, error: &Error) {
-        // A reader who has gone is noticed at the next output.
-        let _ = self.out.flush();
-        let at = match &self.at[..] {
-            [] => String::new(),
-            [only] => only.clone(),
-            [outer, .., inner] => format!("{outer}{inner}"),
-        };
-        tell(error, &at, self.out.json);
-        self.failed = true;
     }
 }
 

@@ -9,18 +9,26 @@ pub(super) struct Piece {
     pub(super) line: usize,
     /// Its text.
     pub(super) text: Vec<u8>,
-    /// An operator of other shells that stands in it outside quotes.
+    /// Where in the text the first `>` outside quotes stands.
+    pub(super) redirection: Option<usize>,
+    /// An operator of other shells, or one `>` too many, that stands in it outside quotes.
     operator: Option<u8>,
 }
 
 impl Piece {
     /// Its words, quotes taken away as by a POSIX shell.
     pub(super) fn words(&self) -> Result<Vec<Vec<u8>>, ShellError> {
-        if let Some(operator) = self.operator {
-            return Err(ShellError::Operator { operator: char::from(operator).to_string() });
+        match self.operator {
+            Some(b'>') => Err(ShellError::Redirections { found: "another '>'".to_owned() }),
+            Some(operator) => Err(ShellError::Operator { operator: char::from(operator).to_string() }),
+            None => split(&self.text[..self.redirection.unwrap_or(self.text.len())]),
         }
-        shlex::bytes::split(&self.text).ok_or_else(|| ShellError::Unbalanced { quote: "a quote".to_owned() })
     }
+}
+
+/// The words of a text, quotes taken away.
+pub(super) fn split(text: &[u8]) -> Result<Vec<Vec<u8>>, ShellError> {
+    shlex::bytes::split(text).ok_or_else(|| ShellError::Unbalanced { quote: "a quote".to_owned() })
 }
 
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
@@ -39,6 +47,7 @@ pub(super) struct Splitter {
     start: usize,
     pending: Vec<u8>,
     state: State,
+    redirection: Option<usize>,
     operator: Option<u8>,
 }
 
@@ -75,7 +84,19 @@ impl Splitter {
                     self.state = State::Plain;
                     self.pending.push(byte);
                 }
-                (State::Plain, b'|' | b'<' | b'>' | b'&') => {
+                (State::Plain, b'>') => {
+                    let at = self.pending.len();
+                    match self.redirection {
+                        None => self.redirection = Some(at),
+                        // The second of `>>`.
+                        Some(first) if first + 1 == at && self.pending[first] == b'>' => {}
+                        Some(_) => {
+                            self.operator.get_or_insert(byte);
+                        }
+                    }
+                    self.pending.push(byte);
+                }
+                (State::Plain, b'|' | b'<' | b'&') => {
                     self.operator.get_or_insert(byte);
                     self.pending.push(byte);
                 }
@@ -97,9 +118,10 @@ impl Splitter {
     fn end_command(&mut self, pieces: &mut Vec<Piece>) {
         let text = std::mem::take(&mut self.pending);
         if !text.trim_ascii().is_empty() {
-            pieces.push(Piece { line: self.start, text, operator: self.operator });
+            let (redirection, operator) = (self.redirection, self.operator);
+            pieces.push(Piece { line: self.start, text, redirection, operator });
         }
-        self.operator = None;
+        (self.redirection, self.operator) = (None, None);
     }
 
     /// Whether a command has begun that the next line goes on with.
@@ -126,7 +148,7 @@ impl Splitter {
 mod tests {
     use super::*;
 
-    fn split(text: &str) -> Vec<(usize, Vec<String>)> {
+    fn commands(text: &str) -> Vec<(usize, Vec<String>)> {
         let mut splitter = Splitter::default();
         let pieces: Vec<Piece> = text.split('\n').flat_map(|line| splitter.feed(line.as_bytes())).collect();
         splitter.finish().unwrap();
@@ -142,24 +164,27 @@ mod tests {
     fn commands_end_at_newlines_and_semicolons_outside_quotes() {
         let expected =
             [(1, words(&["echo", "a;b", "c;d", "e;f"])), (1, words(&["ls"])), (3, words(&["pwd"]))];
-        assert_eq!(split("echo 'a;b' \"c;d\" e\\;f; ls ;; # not; this\n\n  pwd;\r"), expected);
+        assert_eq!(commands("echo 'a;b' \"c;d\" e\\;f; ls ;; # not; this\n\n  pwd;\r"), expected);
     }
 
     #[test]
     fn a_hash_inside_a_word_or_a_quote_is_no_comment() {
-        assert_eq!(split("echo a#b '# c' #d 'e"), [(1, words(&["echo", "a#b", "# c"]))]);
+        assert_eq!(commands("echo a#b '# c' #d 'e"), [(1, words(&["echo", "a#b", "# c"]))]);
     }
 
     #[test]
     fn a_quote_and_a_backslash_carry_a_command_to_the_next_line() {
         let expected = [(1, words(&["echo", "a\nb", "c"])), (4, words(&["ls"]))];
-        assert_eq!(split("echo 'a\nb' \\\n  c\nls"), expected);
+        assert_eq!(commands("echo 'a\nb' \\\n  c\nls"), expected);
     }
 
     #[test]
     fn operators_of_other_shells_are_refused_outside_quotes() {
         let first = |text: &str| Splitter::default().feed(text.as_bytes())[0].words();
-        assert!(first("cat a > b").unwrap_err().to_string().contains("'>'"));
+        assert!(first("cat a | b").unwrap_err().to_string().contains("'|'"));
+        assert!(first("cat a >> b >c").unwrap_err().to_string().contains("another '>'"));
+        assert!(first("cat a >>> b").unwrap_err().to_string().contains("another '>'"));
+        assert_eq!(first("cat a >> b").unwrap().len(), 2);
         assert_eq!(first("echo '>' \"|\" \\&").unwrap().len(), 4);
     }
 
