@@ -93,23 +93,6 @@ impl Error {
         self
     }
 
-    /// Says what to do, unless something is said already.
-    #[must_use]
-    pub fn or_remedy(mut self, remedy: impl Into<Cow<'static, str>>) -> Self {
-        let detail = self.sentence();
-        if detail.remedy.is_empty() {
-            detail.remedy = remedy.into();
-        }
-        self
-    }
-
-    /// Answers another errno with the same sentence.
-    #[must_use]
-    pub fn with_errno(mut self, errno: Errno) -> Self {
-        self.errno = errno;
-        self
-    }
-
     fn sentence(&mut self) -> &mut Detail {
         let errno = self.errno;
         self.detail.get_or_insert_with(|| Box::new(Detail { what: errno.text().into(), ..Detail::default() }))

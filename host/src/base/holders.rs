@@ -121,11 +121,6 @@ impl Holders {
         state.closed |= free;
         free
     }
-
-    /// Opens an object again that could not be ended after all.
-    pub fn reopen(&self) {
-        lock(&self.0).closed = false;
-    }
 }
 
 /// One use of an object; ends when dropped.

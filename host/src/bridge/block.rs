@@ -227,11 +227,6 @@ impl Block {
         self.ioctl(ctx, command, at.addr(), arg.len(), at)
     }
 
-    /// Any command with a value.
-    pub fn ioctl_value(&self, ctx: &Ctx, command: u32, arg: usize) -> Result<u64> {
-        self.ioctl(ctx, command, arg, 0, ptr::null_mut::<u8>())
-    }
-
     /// Ends the device.
     pub fn detach(&self, ctx: &Ctx) -> Result<()> {
         let Some(detach) = self.ops.detach else { return Ok(()) };

@@ -238,11 +238,6 @@ impl BlockDevice {
         self.block.ioctl_bytes(&host_ctx(), command, arg)
     }
 
-    /// Any command of the driver, with a value.
-    pub fn ioctl_value(&self, command: u32, arg: usize) -> Result<u64> {
-        self.block.ioctl_value(&host_ctx(), command, arg)
-    }
-
     /// Ends the device. Errors: EBUSY with the holders' names, and then it lives on; the driver's own errors, and
     /// then it has ended nevertheless.
     pub fn detach(&self) -> Result<()> {
