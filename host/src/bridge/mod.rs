@@ -21,7 +21,7 @@ pub use grant::CheckedGrant;
 pub use instance::{BridgeError, Instance};
 pub use module::{DescriptorError, Driver, Module, Ops};
 pub use params::WireParam;
-pub use tokens::{DeviceService, MountService, Target, Token};
+pub use tokens::{DeviceService, FileService, MountService, Target, Token};
 pub use volume::{
     DirItem, FindingItem, FoundNode, Lookup, MountRequest, OpenedNode, ProbeFound, Volume, VolumeInfo, check,
     format, mount, probe,

@@ -11,7 +11,7 @@ use nxvfs_abi::{ABI_MAJOR, ABI_MINOR, Errno, Grow, Str, Timespec, grow};
 use rustix::time::{ClockId, clock_gettime};
 
 use super::frame::Frame;
-use super::tokens::{DeviceService, MountService, Target, find};
+use super::tokens::{DeviceService, FileService, MountService, Target, find};
 use crate::base::sync::Arc;
 use crate::base::{Detail, Result};
 
@@ -37,8 +37,8 @@ pub(super) fn table(linked_statically: bool) -> *const Services {
         device_barrier: Some(device_barrier),
         device_discard: Some(device_discard),
         device_xip: Some(device_xip),
-        file_read: None,
-        file_write: None,
+        file_read: Some(file_read),
+        file_write: Some(file_write),
         invalidate_entry: Some(invalidate_entry),
         invalidate_node: Some(invalidate_node),
         wake: None,
@@ -64,14 +64,21 @@ fn unit(body: impl FnOnce() -> Result<()>) -> i32 {
 fn device(token: u64) -> Result<Arc<dyn DeviceService>> {
     match find(token)? {
         Target::Device(device) => Ok(device),
-        Target::Mount(_) => Err(Errno::EBADF.into()),
+        _ => Err(Errno::EBADF.into()),
     }
 }
 
 fn mount(token: u64) -> Result<Arc<dyn MountService>> {
     match find(token)? {
         Target::Mount(mount) => Ok(mount),
-        Target::Device(_) => Err(Errno::EBADF.into()),
+        _ => Err(Errno::EBADF.into()),
+    }
+}
+
+fn file(token: u64) -> Result<Arc<dyn FileService>> {
+    match find(token)? {
+        Target::File(file) => Ok(file),
+        _ => Err(Errno::EBADF.into()),
     }
 }
 
@@ -162,17 +169,25 @@ unsafe extern "C" fn device_geometry(token: u64, out: GeometryOut) -> i32 {
     })
 }
 
+/// A plugin's buffer that is filled.
+///
+/// # Safety
+/// `buf` is null or leads to `len` writable bytes that nobody else uses during `'a`.
+unsafe fn buffer<'a>(buf: *mut u8, len: usize) -> Result<&'a mut [u8]> {
+    if len == 0 {
+        return Ok(&mut []);
+    }
+    if buf.is_null() || len > isize::MAX as usize {
+        return Err(Errno::EFAULT.into());
+    }
+    // SAFETY: not null, length in range, and the caller vouches for the bytes.
+    Ok(unsafe { std::slice::from_raw_parts_mut(buf, len) })
+}
+
 unsafe extern "C" fn device_read(token: u64, offset: u64, buf: *mut u8, len: usize, flags: u32) -> i64 {
     guard(|| {
-        if len == 0 {
-            return Ok(0);
-        }
-        if buf.is_null() || len > isize::MAX as usize {
-            return Err(Errno::EFAULT.into());
-        }
-        // SAFETY: not null, and the plugin vouches for `len` writable bytes during the call.
-        let buf = unsafe { std::slice::from_raw_parts_mut(buf, len) };
-        device(token)?.read(offset, buf, flags)?;
+        // SAFETY: the plugin vouches for `len` writable bytes during the call.
+        device(token)?.read(offset, unsafe { buffer(buf, len) }?, flags)?;
         Ok(len as i64)
     })
 }
@@ -211,6 +226,19 @@ unsafe extern "C" fn device_xip(token: u64, out: XipGrantOut) -> i32 {
         // SAFETY: the plugin vouches for the struct.
         unsafe { grow::fill(out.0, &wire) };
         Ok(())
+    })
+}
+
+unsafe extern "C" fn file_read(token: u64, offset: u64, buf: *mut u8, len: usize) -> i64 {
+    // SAFETY: the plugin vouches for `len` writable bytes during the call.
+    guard(|| Ok(file(token)?.read(offset, unsafe { buffer(buf, len) }?)? as i64))
+}
+
+unsafe extern "C" fn file_write(token: u64, offset: u64, buf: *const u8, len: usize) -> i64 {
+    guard(|| {
+        // SAFETY: the plugin vouches for `len` readable bytes during the call.
+        let bytes = unsafe { Str { ptr: buf, len }.bytes() }.ok_or(Errno::EFAULT)?;
+        Ok(file(token)?.write(offset, bytes)? as i64)
     })
 }
 

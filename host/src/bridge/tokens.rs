@@ -33,6 +33,14 @@ pub trait MountService: Send + Sync {
     fn invalidate_node(&self, node: u64, offset: u64, len: u64);
 }
 
+/// A file of the VFS, as services offer it to a mapper or to a driver over a file.
+pub trait FileService: Send + Sync {
+    /// Reads up to `buf.len()` bytes; 0 at the end.
+    fn read(&self, offset: u64, buf: &mut [u8]) -> Result<usize>;
+    /// Writes up to `buf.len()` bytes.
+    fn write(&self, offset: u64, buf: &[u8]) -> Result<usize>;
+}
+
 /// What a token leads to.
 #[derive(Clone)]
 pub enum Target {
@@ -40,6 +48,8 @@ pub enum Target {
     Device(Arc<dyn DeviceService>),
     /// A mount.
     Mount(Arc<dyn MountService>),
+    /// A file.
+    File(Arc<dyn FileService>),
 }
 
 #[derive(Default)]

@@ -7,7 +7,7 @@ use nxvfs_abi::{Ctx, Grow};
 use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU32, Mutex, OnceLock, Ordering, lock};
 use crate::base::{Errno, Hold, Holder, Result};
-use crate::device::BlockDevice;
+use crate::device::{BlockDevice, Stream};
 use crate::mapping::Borrow;
 use crate::tree::{Caller, Dentry, EXECUTE, Follow, Inode, PseudoKind, READ, Stat, Tree, VolumeNode, WRITE};
 
@@ -69,6 +69,8 @@ pub(super) enum Content {
         device: Arc<BlockDevice>,
         _hold: Hold,
     },
+    /// An opening of a node of the host's own.
+    Stream(Arc<dyn Stream>),
     /// Opened with `O_PATH`: only names the file.
     Path,
 }
@@ -156,6 +158,7 @@ impl OpenFile {
                     }
                     Content::Block { device, _hold: hold }
                 }
+                PseudoKind::Node(node) => Content::Stream(node.open(&ctx, flags.0)?),
                 PseudoKind::Directory | PseudoKind::Link(_) => return Err(Errno::ENXIO.into()),
             },
             Inode::Volume(node) => {
@@ -231,8 +234,10 @@ impl OpenFile {
         if let Some(hold) = &self.hold {
             hold.rename(holder.clone());
         }
-        if let Content::Block { _hold: hold, .. } = &self.content {
-            hold.rename(holder.clone());
+        match &self.content {
+            Content::Block { _hold: hold, .. } => hold.rename(holder.clone()),
+            Content::Stream(stream) => stream.name_holder(holder),
+            _ => {}
         }
     }
 
@@ -267,6 +272,14 @@ impl OpenFile {
         }
     }
 
+    /// The opening of a node of the host's own, if it is one.
+    pub fn stream(&self) -> Option<&Arc<dyn Stream>> {
+        match &self.content {
+            Content::Stream(stream) => Some(stream),
+            _ => None,
+        }
+    }
+
     /// The regular file's node, if it is one.
     pub fn regular(&self) -> Option<(&Arc<VolumeNode>, u64)> {
         match &self.content {
@@ -284,6 +297,7 @@ impl OpenFile {
     pub fn len_bytes(&self, ctx: &Ctx) -> Result<u64> {
         match &self.content {
             Content::Block { device, .. } => Ok(device.len_bytes()),
+            Content::Stream(stream) => Ok(stream.len_bytes()),
             _ => Ok(self.stat(ctx)?.attr.size_bytes),
         }
     }

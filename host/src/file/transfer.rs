@@ -47,12 +47,26 @@ impl OpenFile {
                 device.read_at(offset, &mut buf[..len], 0)?;
                 Ok(len)
             }
+            Content::Stream(stream) => {
+                if !stream.has_position() {
+                    return Err(Errno::ESPIPE.into());
+                }
+                stream.read(ctx, offset, buf)
+            }
             Content::Path => Err(Errno::EBADF.into()),
         }
     }
 
     /// Reads at the position and moves it. POSIX `read`.
     pub fn read(&self, ctx: &Ctx, buf: &mut [u8]) -> Result<usize> {
+        if let Content::Stream(stream) = &self.content
+            && !stream.has_position()
+        {
+            if !self.flags().readable() {
+                return Err(Errno::EBADF.into());
+            }
+            return stream.read(ctx, 0, buf);
+        }
         let mut position = lock(&self.position);
         let done = self.pread(ctx, buf, *position)?;
         *position += done as u64;
@@ -87,6 +101,12 @@ impl OpenFile {
                 device.write_at(offset, &buf[..len], 0)?;
                 Ok(len)
             }
+            Content::Stream(stream) => {
+                if !stream.has_position() {
+                    return Err(Errno::ESPIPE.into());
+                }
+                stream.write(ctx, offset, buf, flags)
+            }
             Content::Directory | Content::Path => Err(Errno::EBADF.into()),
         }
     }
@@ -94,6 +114,14 @@ impl OpenFile {
     /// Writes at the position, or with `O_APPEND` at the end whatever it is by then, and moves the position behind
     /// what was written. POSIX `write`.
     pub fn write(&self, ctx: &Ctx, buf: &[u8]) -> Result<usize> {
+        if let Content::Stream(stream) = &self.content
+            && !stream.has_position()
+        {
+            if !self.flags().writable() {
+                return Err(Errno::EBADF.into());
+            }
+            return stream.write(ctx, 0, buf, self.flags().0);
+        }
         self.write_on(ctx, buf, &mut lock(&self.position))
     }
 
@@ -153,6 +181,9 @@ impl OpenFile {
     /// Moves the position. POSIX `lseek`. Errors: EINVAL before the start, EOVERFLOW, ENXIO no data or hole after
     /// the offset.
     pub fn seek(&self, ctx: &Ctx, offset: i64, whence: Whence) -> Result<u64> {
+        if self.stream().is_some_and(|stream| !stream.has_position()) {
+            return Err(Errno::ESPIPE.into());
+        }
         let mut position = lock(&self.position);
         let from = match whence {
             Whence::Set => 0,
@@ -196,6 +227,7 @@ impl OpenFile {
                 Inode::Volume(node) => node.mount().volume().fsync(ctx, node.node(), 0, data_only),
                 Inode::Pseudo(_) => Ok(()),
             },
+            Content::Stream(stream) => stream.sync(ctx),
             Content::Path => Err(Errno::EBADF.into()),
         }
     }

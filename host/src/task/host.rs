@@ -4,7 +4,7 @@ use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, lock};
 use crate::base::{Errno, Result};
 use crate::bridge::{self, FindingItem, MountRequest, ProbeFound, Target, Token, WireParam};
-use crate::device::{BlockDevice, MountView};
+use crate::device::{BlockDevice, MountView, Openable, Standard};
 use crate::plugin::{Found, Kind, PluginOptions, Registry};
 use crate::tree::{Caller, Dentry, Inode, MmapMode, MountSpec, Mounted, PseudoKind, Tree};
 
@@ -77,6 +77,9 @@ impl Host {
             next_task: AtomicU64::new(1),
         };
         host.tree.mkdir(&Caller::host(), &host.tree.root(), b"/dev", 0o755)?;
+        for (node, device) in Standard::ALL {
+            host.register(node, Arc::new(device), 0o666)?;
+        }
         Ok(Arc::new(host))
     }
 
@@ -102,6 +105,30 @@ impl Host {
 
     pub(super) fn device_nodes(&self) -> Vec<Arc<BlockDevice>> {
         lock(&self.devices).iter().map(|(device, _)| device.clone()).collect()
+    }
+
+    /// Makes a node of the caller's own, with missing directories. NuttX `register_driver`. Errors: EINVAL the path,
+    /// EEXIST, EPERM inside a volume.
+    pub fn register(&self, node: &str, object: Arc<dyn Openable>, permissions: u32) -> Result<()> {
+        self.tree
+            .add_device(node.as_bytes(), PseudoKind::Node(object), permissions)
+            .map(drop)
+            .map_err(|e| e.doing(format_args!("register {node}")))
+    }
+
+    /// Takes away a node that [`Host::register`] made; what is open stays open. NuttX `unregister_driver`. Errors:
+    /// ENOENT, ENODEV.
+    pub fn unregister(&self, node: &str) -> Result<()> {
+        let unregister = || {
+            let dentry = self.tree.resolve(&Caller::host(), &self.tree.root(), node.as_bytes())?;
+            match dentry.inode() {
+                Inode::Pseudo(pseudo) if matches!(pseudo.kind(), PseudoKind::Node(_)) => {
+                    self.tree.remove_device(&dentry)
+                }
+                _ => Err(HostError::NotDevice { path: node.to_owned() }.into()),
+            }
+        };
+        unregister().map_err(|e: crate::base::Error| e.doing(format_args!("unregister {node}")))
     }
 
     /// Attaches a block driver and makes its node, with missing directories. The plugin is loaded if it must be.

@@ -40,7 +40,10 @@ impl Task {
                     let volume = node.mount().volume();
                     volume.ioctl_bytes(&self.caller.ctx(), node.node(), handle, command, arg)
                 }
-                (None, None) => Err(Errno::ENOTTY.into()),
+                (None, None) => match file.stream() {
+                    Some(stream) => stream.ioctl(&self.caller.ctx(), command, arg),
+                    None => Err(Errno::ENOTTY.into()),
+                },
             },
         }
     }

@@ -201,7 +201,9 @@ impl Tree {
         }
         match (walked.parent.inode(), dentry.inode()) {
             (Inode::Pseudo(_), Inode::Pseudo(node)) => match node.kind() {
-                PseudoKind::Block(_) => Err(TreeError::Device { path: show(path) }.into()),
+                PseudoKind::Block(_) | PseudoKind::Node(_) => {
+                    Err(TreeError::Device { path: show(path) }.into())
+                }
                 _ => self.remove_pseudo(&dentry),
             },
             (Inode::Volume(dir), _) => {

@@ -145,11 +145,7 @@ impl Inode {
     /// The `S_IFMT` bits.
     pub fn file_type(&self) -> u32 {
         match self {
-            Self::Pseudo(node) => match node.kind() {
-                PseudoKind::Directory => mode::S_IFDIR,
-                PseudoKind::Link(_) => mode::S_IFLNK,
-                PseudoKind::Block(_) => mode::S_IFBLK,
-            },
+            Self::Pseudo(node) => node.kind().file_type(),
             Self::Volume(node) => node.file_type,
         }
     }

@@ -6,7 +6,7 @@ use nxvfs_abi::types::mode;
 use rustix::time::{ClockId, clock_gettime};
 
 use crate::base::sync::{Arc, Mutex, RwLock, lock, read};
-use crate::device::BlockDevice;
+use crate::device::{BlockDevice, Openable};
 
 /// What a pseudo node is.
 #[derive(Clone)]
@@ -17,6 +17,20 @@ pub enum PseudoKind {
     Link(Arc<[u8]>),
     /// A block device.
     Block(Arc<BlockDevice>),
+    /// Anything else that can be opened: a character device, a pipe, a file of the host's own.
+    Node(Arc<dyn Openable>),
+}
+
+impl PseudoKind {
+    /// The `S_IFMT` bits.
+    pub fn file_type(&self) -> u32 {
+        match self {
+            Self::Directory => mode::S_IFDIR,
+            Self::Link(_) => mode::S_IFLNK,
+            Self::Block(_) => mode::S_IFBLK,
+            Self::Node(node) => node.file_type(),
+        }
+    }
 }
 
 /// A node of the host's own.
@@ -35,16 +49,17 @@ pub(super) fn now() -> Timespec {
 impl PseudoNode {
     /// A node with a number and permission bits, owned by user and group 0.
     pub fn new(ino: u64, kind: PseudoKind, permissions: u32) -> Arc<Self> {
-        let (file_type, size) = match &kind {
-            PseudoKind::Directory => (mode::S_IFDIR, 0),
-            PseudoKind::Link(target) => (mode::S_IFLNK, target.len() as u64),
-            PseudoKind::Block(device) => (mode::S_IFBLK, device.len_bytes()),
+        let file_type = kind.file_type();
+        let size = match &kind {
+            PseudoKind::Directory | PseudoKind::Node(_) => 0,
+            PseudoKind::Link(target) => target.len() as u64,
+            PseudoKind::Block(device) => device.len_bytes(),
         };
         let time = now();
         let attr = Attr {
             blocks: 0,
             nlink: if file_type == mode::S_IFDIR { 2 } else { 1 },
-            rdev: if file_type == mode::S_IFBLK { ino } else { 0 },
+            rdev: if matches!(file_type, mode::S_IFBLK | mode::S_IFCHR) { ino } else { 0 },
             atime: time,
             mtime: time,
             ctime: time,
@@ -61,7 +76,11 @@ impl PseudoNode {
 
     /// Its attributes.
     pub fn attr(&self) -> Attr {
-        *read(&self.attr)
+        let mut attr = *read(&self.attr);
+        if let PseudoKind::Node(node) = &self.kind {
+            attr.size_bytes = node.len_bytes();
+        }
+        attr
     }
 
     pub(super) fn take_entry_number(&self) -> u64 {
