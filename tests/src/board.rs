@@ -28,7 +28,7 @@ impl Way {
 }
 
 /// Options of a host whose plugins come in this way: [`Link::Dynamic`] uses the files beside the test alone.
-pub fn options(link: Link) -> HostOptions {
+pub fn options(link: Link) -> PluginOptions {
     let builtin = match link {
         Link::Static => Builtin::All,
         Link::Dynamic => Builtin::None,
@@ -70,7 +70,7 @@ impl Board {
     }
 
     /// A host with these options.
-    pub fn with(options: HostOptions) -> Self {
+    pub fn with(options: impl Into<HostOptions>) -> Self {
         Self { host: Host::new(options).expect("a host without anything in it") }
     }
 

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
-use nxvfs::plugin::{Builtin, Link};
-use nxvfs::{Host, HostOptions};
+use nxvfs::Host;
+use nxvfs::plugin::{Builtin, Link, PluginOptions};
 use nxvfs_tests::repository;
 use nxvfs_tests::source::{code, dependencies, rust_files, words_of};
 
@@ -45,7 +45,7 @@ fn every_plugin_folder_is_used_by_the_list() {
 #[test]
 fn every_plugin_folder_is_registered_statically() {
     let host =
-        Host::new(HostOptions { default_dirs: false, builtin: Builtin::All, ..HostOptions::default() })
+        Host::new(PluginOptions { default_dirs: false, builtin: Builtin::All, ..PluginOptions::default() })
             .unwrap();
     let list = host.plugins().list();
     for plugin in &list {
@@ -57,7 +57,7 @@ fn every_plugin_folder_is_registered_statically() {
 
 #[test]
 fn every_plugin_lies_beside_the_tests_as_a_file() {
-    let host = Host::new(HostOptions { builtin: Builtin::None, ..HostOptions::default() }).unwrap();
+    let host = Host::new(PluginOptions { builtin: Builtin::None, ..PluginOptions::default() }).unwrap();
     for name in folders() {
         let (manifest, file) = host.plugins().modinfo(&name).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(manifest.name, name, "a plugin is named as its folder");

@@ -200,7 +200,7 @@ on_every_way! {
             ("/rom/new/", O_WRONLY | O_CREAT, Errno::EISDIR),
             ("/rom/none/new", O_WRONLY | O_CREAT, Errno::ENOENT),
             ("", O_RDONLY, Errno::ENOENT),
-            ("/new", O_WRONLY | O_CREAT, Errno::EPERM),
+            ("/none/new", O_WRONLY | O_CREAT, Errno::ENOENT),
             ("/dev/rom0", O_WRONLY, Errno::EROFS),
         ] {
             match open(path, flags) {

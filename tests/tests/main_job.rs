@@ -3,8 +3,9 @@
 use nxvfs_builtin as _;
 
 use nxvfs::mapping::MapRequest;
+use nxvfs::plugin::PluginOptions;
 use nxvfs::tree::Tier;
-use nxvfs::{Host, HostOptions, MountOptions};
+use nxvfs::{Host, MountOptions};
 
 #[test]
 fn a_romfs_file_is_mapped_in_place() {
@@ -16,7 +17,7 @@ fn a_romfs_file_is_mapped_in_place() {
     let made = std::process::Command::new("genromfs").arg("-d").arg(&tree).arg("-f").arg(&image).status();
     assert!(made.expect("genromfs is needed: apt-get install genromfs").success());
 
-    let host = Host::new(HostOptions::default()).unwrap();
+    let host = Host::new(PluginOptions::default()).unwrap();
     let given = vec![("image".to_owned(), Some(image.display().to_string()))];
     host.attach("ramdisk-xip", "/dev/ram0", &given).unwrap();
     host.mount(Some("/dev/ram0"), "/rom", "romfs", &MountOptions::default()).unwrap();

@@ -4,20 +4,20 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use nxvfs::mapping::MapRequest;
-use nxvfs::plugin::{Builtin, Door, Kind, PluginStatus};
-use nxvfs::{Errno, HostOptions, MountOptions};
+use nxvfs::plugin::{Builtin, Door, Kind, PluginOptions, PluginStatus};
+use nxvfs::{Errno, MountOptions};
 use nxvfs_abi::types::open::O_RDONLY;
 use nxvfs_tests::check::{refused, taught};
 use nxvfs_tests::fixture::c_plugin;
 use nxvfs_tests::{Board, Folder, Link, Rng, genromfs, on_both_links, options, words};
 
 /// A host that searches these folders and nothing else, without static plugins.
-fn searching(dirs: &[&Path]) -> HostOptions {
-    HostOptions {
+fn searching(dirs: &[&Path]) -> PluginOptions {
+    PluginOptions {
         dirs: dirs.iter().map(|dir| dir.to_path_buf()).collect(),
         default_dirs: false,
         builtin: Builtin::None,
-        ..HostOptions::default()
+        ..PluginOptions::default()
     }
 }
 
@@ -223,7 +223,7 @@ fn mount_and_attach_load_what_they_need() {
 
 #[test]
 fn without_autoload_the_remedy_is_modprobe() {
-    let board = Board::with(HostOptions { autoload: false, ..options(Link::Dynamic) });
+    let board = Board::with(PluginOptions { autoload: false, ..options(Link::Dynamic) });
     taught(
         board.host().attach("ramdisk-xip", "/dev/ram0", &words("sectors=8")),
         Errno::ENODEV,
@@ -255,7 +255,7 @@ fn the_first_folder_wins_and_the_shadowed_file_is_listed() {
 fn a_static_plugin_wins_unless_it_is_excepted() {
     let folder = Folder::new();
     let file = answer(&folder.at("dir/romfs.so"), "romfs", "romfs", "from a file");
-    let with = |builtin| HostOptions { builtin, ..searching(&[&folder.at("dir")]) };
+    let with = |builtin| PluginOptions { builtin, ..searching(&[&folder.at("dir")]) };
     let board = Board::with(with(Builtin::All));
     board.plugins().modprobe("romfs", &[]).unwrap();
     assert_eq!(status(&board, "romfs").link, Link::Static);
@@ -405,7 +405,7 @@ fn files_that_others_may_have_written_are_refused() {
     chmod(&path, 0o757);
     let auto = Board::with(searching(&[&folder.at("dir")]));
     taught(mount_with(&auto, "answer", ""), Errno::EACCES, &["chmod o-w"]);
-    let lifted = Board::with(HostOptions { allow_unsafe_files: true, ..searching(&[&folder.at("dir")]) });
+    let lifted = Board::with(PluginOptions { allow_unsafe_files: true, ..searching(&[&folder.at("dir")]) });
     assert_eq!(ask(&lifted, "answer", ""), "trusted");
     chmod(&path, 0o755);
 
@@ -415,7 +415,8 @@ fn files_that_others_may_have_written_are_refused() {
         chown(&path, Some(0), Some(1000)).unwrap();
         chmod(&path, 0o775);
         taught(board.plugins().insmod(&path, &[], false), Errno::EACCES, &["group 1000", "chmod g-w"]);
-        let lifted = Board::with(HostOptions { allow_unsafe_files: true, ..searching(&[&folder.at("dir")]) });
+        let lifted =
+            Board::with(PluginOptions { allow_unsafe_files: true, ..searching(&[&folder.at("dir")]) });
         assert_eq!(ask(&lifted, "answer", ""), "trusted");
     }
 }

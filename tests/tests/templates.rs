@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::process::Command;
 
 use nxvfs::mapping::MapRequest;
-use nxvfs::plugin::{Builtin, Door};
+use nxvfs::plugin::{Builtin, Door, PluginOptions};
 use nxvfs::tree::Tier;
-use nxvfs::{Errno, HostOptions, MountOptions};
+use nxvfs::{Errno, MountOptions};
 use nxvfs_abi::types::open::{O_RDONLY, O_RDWR};
 use nxvfs_tests::check::{errno, taught};
 use nxvfs_tests::fixture::{run, rust_plugin};
@@ -15,7 +15,7 @@ use nxvfs_tests::{Board, Folder, genromfs, repository, words};
 
 /// A host with static plugins that searches nothing.
 fn board() -> Board {
-    Board::with(HostOptions { default_dirs: false, builtin: Builtin::All, ..HostOptions::default() })
+    Board::with(PluginOptions { default_dirs: false, builtin: Builtin::All, ..PluginOptions::default() })
 }
 
 /// Builds the C template with its own makefile, away from its folder.

@@ -18,8 +18,8 @@ use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
 
-use crate::HostOptions;
 use crate::plugin::Builtin;
+use crate::plugin::PluginOptions;
 
 /// A VFS host in user space: loads file systems and drivers at run time and maps files in place.
 #[derive(Parser)]
@@ -65,18 +65,18 @@ struct Globals {
 }
 
 impl Globals {
-    fn host_options(&self) -> HostOptions {
+    fn host_options(&self) -> PluginOptions {
         let builtin = match &self.no_builtin[..] {
             [] => Builtin::All,
             names if names.iter().any(String::is_empty) => Builtin::None,
             names => Builtin::Except(names.to_vec()),
         };
-        HostOptions {
+        PluginOptions {
             dirs: self.plugin_dir.clone(),
             builtin,
             autoload: !self.no_autoload,
             allow_unsafe_files: self.allow_unsafe_plugin_files,
-            ..HostOptions::default()
+            ..PluginOptions::default()
         }
     }
 }

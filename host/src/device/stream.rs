@@ -53,6 +53,12 @@ pub trait Stream: Send + Sync {
         Err(Errno::EINVAL.into())
     }
 
+    /// The first data, or with `data` false the first hole, at or after an offset before the end; `None` if there are
+    /// no holes but the end. Errors: ENXIO only holes follow.
+    fn seek(&self, offset: u64, data: bool) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
     /// Brings everything written to where it belongs. Errors: EINVAL it cannot be synchronised.
     fn sync(&self, ctx: &Ctx) -> Result<()> {
         Err(Errno::EINVAL.into())

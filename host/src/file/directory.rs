@@ -112,9 +112,9 @@ fn fetch(dir: &Arc<Dentry>, ctx: &Ctx, position: u64) -> Result<Vec<DirRecord>> 
             }
         }
         Inode::Pseudo(_) => {
-            for (number, dentry) in dir.pseudo_children_after(cookie, CHUNK_ENTRIES) {
-                let name = dentry.name();
-                out.push(record(&name, &dentry.topmost(), ctx, number)?);
+            for entry in dir.pseudo_entries(ctx, cookie, CHUNK_ENTRIES)? {
+                let (name, next) = (entry.name, entry.number);
+                out.push(DirRecord { name, ino: entry.ino, file_type: entry.file_type, next });
             }
         }
     }

@@ -97,6 +97,12 @@ impl OpenFile {
         if flags.0 & open::O_ACCMODE == open::O_ACCMODE {
             return Err(Errno::EINVAL.into());
         }
+        if flags.has(open::O_CREAT) && path.ends_with(b"/") {
+            // Whatever is there: a file cannot have such a name.
+            let end = path.iter().rposition(|b| *b != b'/').map_or(path.len(), |last| last + 1);
+            opener.tree.walk(opener.caller, opener.base, &path[..end], Follow::No)?;
+            return Err(Errno::EISDIR.into());
+        }
         let exclusive = flags.has(open::O_CREAT | open::O_EXCL);
         let follow = if exclusive || flags.has(open::O_NOFOLLOW) { Follow::No } else { Follow::Yes };
         // Another may make the name between the walk and the creation; then it is there to be opened. That it also
@@ -114,6 +120,7 @@ impl OpenFile {
                 return Err(walked.missing(path));
             }
             if walked.must_be_directory {
+                // A link whose target ends in a slash.
                 return Err(Errno::EISDIR.into());
             }
             match Self::create(opener, &walked.parent, &walked.name, flags, permissions) {
@@ -158,8 +165,7 @@ impl OpenFile {
                     }
                     Content::Block { device, _hold: hold }
                 }
-                PseudoKind::Node(node) => Content::Stream(node.open(&ctx, flags.0)?),
-                PseudoKind::Directory | PseudoKind::Link(_) => return Err(Errno::ENXIO.into()),
+                _ => Content::Stream(node.open(&ctx, flags.0)?),
             },
             Inode::Volume(node) => {
                 if inode.file_type() != mode::S_IFREG {
@@ -179,7 +185,8 @@ impl OpenFile {
             }
         };
         let file = Self::make(dentry, flags, content, hold);
-        if flags.has(open::O_TRUNC) && matches!(file.content, Content::Regular { .. }) {
+        let in_ram = matches!(&inode, Inode::Pseudo(node) if matches!(node.kind(), PseudoKind::File(_)));
+        if flags.has(open::O_TRUNC) && (in_ram || matches!(file.content, Content::Regular { .. })) {
             let cut = SetAttr { valid: SET_SIZE, ..Grow::empty() };
             opener.tree.set_attr_as_opened(opener.caller, file.dentry.inode(), &cut)?;
         }
@@ -195,9 +202,10 @@ impl OpenFile {
     ) -> Result<Arc<Self>> {
         let ctx = opener.caller.ctx();
         let Inode::Volume(node) = dir.inode() else {
-            let path = [dir.path().strip_suffix(b"/").unwrap_or(&dir.path()), b"/", name].concat();
-            let path = String::from_utf8_lossy(&path).into_owned();
-            return Err(crate::tree::TreeError::PseudoOnly { path, action: "create files".to_owned() }.into());
+            let dentry = opener.tree.add_file(opener.caller, dir, name, permissions)?;
+            let Inode::Pseudo(node) = dentry.inode() else { return Err(Errno::EIO.into()) };
+            let opened = node.open(&ctx, flags.0)?;
+            return Ok(Self::make(dentry, flags, Content::Stream(opened), None));
         };
         if node.mount().read_only() {
             let path = String::from_utf8_lossy(&dir.path()).into_owned();

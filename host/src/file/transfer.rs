@@ -126,8 +126,9 @@ impl OpenFile {
     }
 
     fn write_on(&self, ctx: &Ctx, buf: &[u8], position: &mut u64) -> Result<usize> {
-        if self.flags().has(open::O_APPEND) && self.regular().is_some() {
-            // The file system finds the end and writes there in one step.
+        let has_end = self.regular().is_some() || self.stream().is_some();
+        if self.flags().has(open::O_APPEND) && has_end && !buf.is_empty() {
+            // The file system or the node finds the end and writes there in one step.
             let done = self.put(ctx, buf, 0, self.flags().0)?;
             *position = self.len_bytes(ctx)?;
             return Ok(done);
@@ -209,6 +210,11 @@ impl OpenFile {
         let how = if whence == Whence::Data { SEEK_DATA } else { SEEK_HOLE };
         if let Content::Regular { node, handle } = &self.content
             && let Some(found) = node.mount().volume().seek(ctx, node.node(), *handle, offset, how)?
+        {
+            return Ok(found);
+        }
+        if let Content::Stream(stream) = &self.content
+            && let Some(found) = stream.seek(offset, whence == Whence::Data)?
         {
             return Ok(found);
         }

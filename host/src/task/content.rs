@@ -94,11 +94,14 @@ impl Task {
     /// Changes the length. POSIX `ftruncate`: EINVAL not open for writing, or no regular file.
     pub fn ftruncate(&self, fd: u32, size_bytes: u64) -> Result<()> {
         let file = self.descriptors.get(fd)?;
-        if !file.flags().writable() || file.regular().is_none() {
+        if !file.flags().writable() || file.regular().is_none() && file.stream().is_none() {
             return Err(Errno::EINVAL.into());
         }
         if size_bytes > i64::MAX as u64 {
             return Err(Errno::EFBIG.into());
+        }
+        if let Some(stream) = file.stream() {
+            return stream.truncate(&self.caller.ctx(), size_bytes);
         }
         let set = SetAttr { valid: SET_SIZE, size_bytes, ..Grow::empty() };
         self.host.tree().set_attr_as_opened(&self.caller, file.dentry().inode(), &set)

@@ -29,7 +29,27 @@ teach! {
 }
 
 /// What a host is made with.
-pub type HostOptions = PluginOptions;
+#[derive(Clone, Debug)]
+pub struct HostOptions {
+    /// What its plugins are subject to.
+    pub plugins: PluginOptions,
+    /// What the files of its own tree may hold together, in bytes.
+    pub files_max_bytes: u64,
+    /// Whether it tells of itself in `/proc`.
+    pub proc: bool,
+}
+
+impl Default for HostOptions {
+    fn default() -> Self {
+        Self { plugins: PluginOptions::default(), files_max_bytes: 64 << 20, proc: true }
+    }
+}
+
+impl From<PluginOptions> for HostOptions {
+    fn from(plugins: PluginOptions) -> Self {
+        Self { plugins, ..Self::default() }
+    }
+}
 
 /// What a mount is made with.
 #[derive(Clone, Debug, Default)]
@@ -68,12 +88,13 @@ pub struct Host {
 }
 
 impl Host {
-    /// A host with the statically linked plugins and an empty `/dev`.
-    pub fn new(options: HostOptions) -> Result<Arc<Self>> {
+    /// A host with the statically linked plugins, the standard nodes in `/dev`, and `/proc`.
+    pub fn new(options: impl Into<HostOptions>) -> Result<Arc<Self>> {
+        let options = options.into();
         let host = Self {
-            tree: Tree::new(),
+            tree: Tree::new(options.files_max_bytes),
             devices: Mutex::default(),
-            plugins: Registry::new(options),
+            plugins: Registry::new(options.plugins),
             next_task: AtomicU64::new(1),
         };
         host.tree.mkdir(&Caller::host(), &host.tree.root(), b"/dev", 0o755)?;
@@ -103,8 +124,8 @@ impl Host {
         Task::new(self.clone(), Caller { task, uid, gid, groups: groups.to_vec(), ..Caller::host() })
     }
 
-    pub(super) fn device_nodes(&self) -> Vec<Arc<BlockDevice>> {
-        lock(&self.devices).iter().map(|(device, _)| device.clone()).collect()
+    pub(super) fn device_nodes(&self) -> Vec<(Arc<BlockDevice>, Arc<Dentry>)> {
+        lock(&self.devices).clone()
     }
 
     /// Makes a node of the caller's own, with missing directories. NuttX `register_driver`. Errors: EINVAL the path,

@@ -51,13 +51,11 @@ impl Task {
         Ok(self.host.tree().resolve(&self.caller, &self.base(), path.as_ref())?.path())
     }
 
-    /// Sizes of the volume that holds a path. POSIX `statvfs`; in the host's own tree all zero.
+    /// Sizes of the volume that holds a path. POSIX `statvfs`; in the host's own tree those of
+    /// its files in RAM.
     pub fn statfs(&self, path: impl AsRef<[u8]>) -> Result<StatFs> {
         let dentry = self.host.tree().resolve(&self.caller, &self.base(), path.as_ref())?;
-        match dentry.inode().mount() {
-            Some(mount) => mount.statfs(&self.caller.ctx()),
-            None => Ok(StatFs { name_max_bytes: crate::tree::NAME_MAX_BYTES, ..Grow::empty() }),
-        }
+        self.host.tree().statfs(&self.caller.ctx(), dentry.inode())
     }
 
     /// Makes a directory. POSIX `mkdir`.

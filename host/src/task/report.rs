@@ -52,8 +52,9 @@ impl Host {
         let devices = self.device_nodes();
         let mut list: Vec<DeviceStatus> = devices
             .iter()
-            .map(|device| DeviceStatus {
-                node: device.node().to_string(),
+            .map(|(device, dentry)| DeviceStatus {
+                // It may have been renamed.
+                node: super::shown(dentry),
                 plugin: device.plugin().to_owned(),
                 driver: device.driver().to_owned(),
                 sector_size_bytes: device.geometry().sector_size_bytes,

@@ -36,6 +36,11 @@ impl Caller {
         Ctx { uid: self.uid, gid: self.gid, umask: self.umask, task: self.task, ..Grow::empty() }
     }
 
+    /// Whether the caller is in a group.
+    pub fn is_in(&self, gid: u32) -> bool {
+        self.gid == gid || self.groups.contains(&gid)
+    }
+
     /// Whether the mode bits allow `want` ([`READ`], [`WRITE`], [`EXECUTE`]). User 0 may do everything, but execute
     /// only what somebody may execute (POSIX, XBD 4.7).
     pub fn may(&self, attr: &Attr, want: u32) -> bool {
@@ -46,7 +51,7 @@ impl Caller {
         }
         let bits = if attr.uid == self.uid {
             mode >> 6
-        } else if attr.gid == self.gid || self.groups.contains(&attr.gid) {
+        } else if self.is_in(attr.gid) {
             mode >> 3
         } else {
             mode

@@ -4,27 +4,27 @@ use nxvfs_abi::filesystem::{
     Attr, SET_ATIME, SET_BTIME, SET_GID, SET_MODE, SET_MTIME, SET_SIZE, SET_UID, SetAttr,
 };
 
+use super::Tree;
 use super::access::{Caller, WRITE};
 use super::inode::Inode;
-use super::{Tree, TreeError};
 use crate::base::{Errno, Result};
 
 impl Tree {
-    /// Changes attributes of what a path named. Errors: EROFS, EPERM (not the owner; the host's own tree), EACCES (a
-    /// length without the right to write), and the file system's.
+    /// Changes attributes of what a path named. Errors: EROFS, EPERM (not the owner), EACCES (a length without the right
+    /// to write), EINVAL (a length of what has none), and the file system's.
     pub fn set_attr(&self, caller: &Caller, inode: &Inode, set: &SetAttr) -> Result<()> {
         if let Some(mount) = inode.mount() {
             mount.need_writable()?;
-            permit(caller, &inode.attr(&caller.ctx())?, set)?;
         }
+        permit(caller, &inode.attr(&caller.ctx())?, set)?;
         self.set_attr_as_opened(caller, inode, set)
     }
 
     /// Changes attributes of an open file, whose opening was the permission. Errors: as [`Tree::set_attr`].
     pub fn set_attr_as_opened(&self, caller: &Caller, inode: &Inode, set: &SetAttr) -> Result<()> {
-        let Inode::Volume(node) = inode else {
-            let action = "change attributes".to_owned();
-            return Err(TreeError::PseudoOnly { path: String::new(), action }.into());
+        let node = match inode {
+            Inode::Volume(node) => node,
+            Inode::Pseudo(node) => return node.set_attr(caller, set),
         };
         let mount = node.mount();
         mount.need_writable()?;
@@ -42,9 +42,7 @@ fn permit(caller: &Caller, attr: &Attr, set: &SetAttr) -> Result<()> {
     }
     let owner = caller.uid == attr.uid;
     let has = |flags: u32| set.valid & flags != 0;
-    let group_given_away = has(SET_GID)
-        && set.gid != attr.gid
-        && !(owner && (set.gid == caller.gid || caller.groups.contains(&set.gid)));
+    let group_given_away = has(SET_GID) && set.gid != attr.gid && !(owner && caller.is_in(set.gid));
     let forbidden = has(SET_MODE | SET_ATIME | SET_MTIME | SET_BTIME) && !owner
         || has(SET_UID) && (set.uid != attr.uid || !owner)
         || group_given_away;

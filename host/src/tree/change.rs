@@ -22,7 +22,33 @@ struct Spot<'a> {
     name: &'a [u8],
 }
 
+impl Walked {
+    /// What has the name, to be taken away. Errors: as [`Tree::walk_to_take`].
+    pub(super) fn to_take(&self, path: &[u8]) -> Result<Arc<Dentry>> {
+        if self.name.is_empty() {
+            let errno = match path {
+                p if p.iter().all(|b| *b == b'/') => Errno::EBUSY,
+                p if p.ends_with(b"..") => Errno::ENOTEMPTY,
+                _ => Errno::EINVAL,
+            };
+            return Err(errno.into());
+        }
+        match &self.dentry {
+            Some(dentry) => Ok(dentry.clone()),
+            None => Err(self.missing(path)),
+        }
+    }
+}
+
 impl Tree {
+    /// Walks to a name that shall come or go: what has it is meant itself, a link too. Whether the path ended in a slash
+    /// is told, and does not make the walk follow a link.
+    pub(super) fn walk_to_name(&self, caller: &Caller, base: &Arc<Dentry>, path: &[u8]) -> Result<Walked> {
+        let end = path.iter().rposition(|b| *b != b'/').map_or(path.len(), |last| last + 1);
+        let walked = self.walk(caller, base, &path[..end], Follow::No)?;
+        Ok(Walked { must_be_directory: walked.must_be_directory || end < path.len(), ..walked })
+    }
+
     /// Walks to a name that must not be there yet. Errors: EEXIST.
     fn walk_to_make(
         &self,
@@ -31,7 +57,7 @@ impl Tree {
         path: &[u8],
         directory: bool,
     ) -> Result<Walked> {
-        let walked = self.walk(caller, base, path, Follow::No)?;
+        let walked = self.walk_to_name(caller, base, path)?;
         if walked.dentry.is_some() {
             return Err(TreeError::Exists { path: show(path) }.into());
         }
@@ -48,19 +74,9 @@ impl Tree {
         base: &Arc<Dentry>,
         path: &[u8],
     ) -> Result<(Walked, Arc<Dentry>)> {
-        let walked = self.walk(caller, base, path, Follow::No)?;
-        if walked.name.is_empty() {
-            let errno = match path {
-                p if p.iter().all(|b| *b == b'/') => Errno::EBUSY,
-                p if p.ends_with(b"..") => Errno::ENOTEMPTY,
-                _ => Errno::EINVAL,
-            };
-            return Err(errno.into());
-        }
-        match walked.dentry.clone() {
-            Some(dentry) => Ok((walked, dentry)),
-            None => Err(walked.missing(path)),
-        }
+        let walked = self.walk_to_name(caller, base, path)?;
+        let dentry = walked.to_take(path)?;
+        Ok((walked, dentry))
     }
 
     pub(super) fn may_change(&self, caller: &Caller, dir: &Dentry) -> Result<()> {
@@ -80,7 +96,9 @@ impl Tree {
         let permissions = permissions & 0o7777 & !caller.umask;
         match walked.parent.inode() {
             Inode::Pseudo(_) => {
-                self.add_pseudo(&walked.parent, &walked.name, PseudoKind::Directory, permissions).map(drop)
+                let (dir, kind) = (&walked.parent, PseudoKind::Directory);
+                // POSIX leaves the other bits to the system; Linux takes none but the sticky one.
+                self.add_pseudo(caller, dir, &walked.name, kind, permissions & 0o1777).map(drop)
             }
             Inode::Volume(node) => self.make(caller, &walked, node, |mount, ctx, dir, name| {
                 mount.volume().mkdir(ctx, dir, name, mode::S_IFDIR | permissions)
@@ -96,16 +114,18 @@ impl Tree {
         let walked = self.walk_to_make(caller, base, path, false)?;
         self.may_change(caller, &walked.parent)?;
         match walked.parent.inode() {
-            Inode::Pseudo(_) => self
-                .add_pseudo(&walked.parent, &walked.name, PseudoKind::Link(target.into()), 0o777)
-                .map(drop),
+            Inode::Pseudo(_) => {
+                let (dir, kind) = (&walked.parent, PseudoKind::Link(target.into()));
+                self.add_pseudo(caller, dir, &walked.name, kind, 0o777).map(drop)
+            }
             Inode::Volume(node) => self.make(caller, &walked, node, |mount, ctx, dir, name| {
                 mount.volume().symlink(ctx, dir, name, target)
             }),
         }
     }
 
-    /// Makes a special node in a volume. Errors: EEXIST, EROFS, EACCES, EPERM in the host's own tree.
+    /// Makes a special node in a volume, or a regular file. Errors: EEXIST, EROFS, EACCES, EPERM in the host's own tree for
+    /// other nodes than files.
     pub fn mknod(
         &self,
         caller: &Caller,
@@ -117,6 +137,9 @@ impl Tree {
         let walked = self.walk_to_make(caller, base, path, false)?;
         self.may_change(caller, &walked.parent)?;
         let Inode::Volume(node) = walked.parent.inode() else {
+            if mode & mode::S_IFMT == mode::S_IFREG {
+                return self.add_file(caller, &walked.parent, &walked.name, mode).map(drop);
+            }
             return Err(
                 TreeError::PseudoOnly { path: show(path), action: "make such a node".to_owned() }.into()
             );
@@ -126,7 +149,7 @@ impl Tree {
         })
     }
 
-    /// Gives a file one more name. Errors: EXDEV, EPERM (a directory; the host's own tree), EEXIST, EROFS.
+    /// Gives a file one more name. Errors: EXDEV, EPERM (a directory; a device's node), EEXIST, EROFS, EACCES.
     pub fn link(&self, caller: &Caller, base: &Arc<Dentry>, old: &[u8], new: &[u8]) -> Result<()> {
         let old_dentry = self.find(caller, base, old, Follow::No)?;
         let walked = self.walk_to_make(caller, base, new, false)?;
@@ -141,7 +164,8 @@ impl Tree {
                 })
             }
             (Inode::Pseudo(_), Inode::Pseudo(_)) => {
-                Err(TreeError::PseudoOnly { path: show(new), action: "make hard links".to_owned() }.into())
+                self.may_change(caller, &walked.parent)?;
+                self.link_pseudo(&old_dentry, &walked.parent, &walked.name)
             }
             _ => Err(Errno::EXDEV.into()),
         }
@@ -196,16 +220,20 @@ impl Tree {
     pub fn unlink(&self, caller: &Caller, base: &Arc<Dentry>, path: &[u8]) -> Result<()> {
         let (walked, dentry) = self.walk_to_take(caller, base, path)?;
         self.may_change(caller, &walked.parent)?;
+        self.may_take_pseudo(caller, &walked.parent, &dentry)?;
         if dentry.inode().is_directory() {
             return Err(Errno::EISDIR.into());
         }
+        if walked.must_be_directory {
+            return Err(TreeError::NotDirectory { path: show(path), name: show(&walked.name) }.into());
+        }
         match (walked.parent.inode(), dentry.inode()) {
-            (Inode::Pseudo(_), Inode::Pseudo(node)) => match node.kind() {
-                PseudoKind::Block(_) | PseudoKind::Node(_) => {
-                    Err(TreeError::Device { path: show(path) }.into())
+            (Inode::Pseudo(_), Inode::Pseudo(node)) => {
+                if node.is_attached() {
+                    return Err(TreeError::Device { path: show(path) }.into());
                 }
-                _ => self.remove_pseudo(&dentry),
-            },
+                self.remove_pseudo(&dentry)
+            }
             (Inode::Volume(dir), _) => {
                 self.take(caller, &Spot { dir: &walked.parent, name: &walked.name }, dir, false)
             }
@@ -217,6 +245,7 @@ impl Tree {
     pub fn rmdir(&self, caller: &Caller, base: &Arc<Dentry>, path: &[u8]) -> Result<()> {
         let (walked, dentry) = self.walk_to_take(caller, base, path)?;
         self.may_change(caller, &walked.parent)?;
+        self.may_take_pseudo(caller, &walked.parent, &dentry)?;
         super::need_directory(dentry.inode())?;
         match (walked.parent.inode(), dentry.inode()) {
             (Inode::Pseudo(_), Inode::Pseudo(_)) => self.remove_pseudo(&dentry),

@@ -194,9 +194,17 @@ impl Dentry {
         }
     }
 
+    /// The child that has a name, whatever may have changed since it was learnt.
+    pub(super) fn known_child(&self, name: &[u8]) -> Option<Arc<Self>> {
+        match read(&self.children).get(name) {
+            Some(Child::There { dentry, .. }) => Some(dentry.clone()),
+            _ => None,
+        }
+    }
+
     /// Entries of a pseudo directory after the one with this number, at most `limit`, in the order in which they
     /// were made.
-    pub fn pseudo_children_after(&self, number: u64, limit: usize) -> Vec<(u64, Arc<Self>)> {
+    pub(super) fn pseudo_children_after(&self, number: u64, limit: usize) -> Vec<(u64, Arc<Self>)> {
         let mut entries: Vec<(u64, Arc<Self>)> = read(&self.children)
             .values()
             .filter_map(|child| match child {

@@ -8,6 +8,7 @@ mod attributes;
 mod cache;
 mod change;
 mod dentry;
+mod entries;
 mod gate;
 mod inode;
 mod mount;
@@ -15,11 +16,15 @@ mod mounting;
 mod negotiate;
 mod nodes;
 mod pseudo;
+mod pseudo_attributes;
+mod pseudo_file;
+mod pseudo_rename;
 mod rename;
 mod walk;
 
 pub use access::{Caller, EXECUTE, READ, WRITE};
 pub use dentry::Dentry;
+pub use entries::{Entries, Entry, Listed, PseudoEntry};
 pub use inode::{Inode, Stat, VolumeNode};
 pub use mount::Mount;
 pub use mounting::{MountSpec, Mounted};
@@ -28,8 +33,9 @@ pub use pseudo::{PseudoKind, PseudoNode};
 pub use walk::{Follow, Walked};
 
 use crate::base::error::teach;
-use crate::base::sync::{Arc, AtomicU64, Ordering, RwLock, read};
+use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, RwLock, read};
 use crate::base::{Errno, Result};
+use crate::device::Budget;
 
 teach! {
     /// Why the tree refuses.
@@ -90,13 +96,28 @@ pub struct Tree {
     root: Arc<Dentry>,
     mounts: RwLock<Vec<Arc<Mount>>>,
     next_id: AtomicU64,
+    /// Which names the host's own tree has: whoever changes that has this lock. Before the locks of directories.
+    shape: Mutex<()>,
+    /// What its files may hold.
+    files: Arc<Budget>,
 }
 
 impl Tree {
-    /// A tree with a root and nothing in it.
-    pub fn new() -> Self {
-        let root = Dentry::root(Inode::Pseudo(PseudoNode::new(1, PseudoKind::Directory, 0o755)));
-        Self { root, mounts: RwLock::default(), next_id: AtomicU64::new(2) }
+    /// A tree with a root and nothing in it, whose own files may hold so many bytes.
+    pub fn new(files_max_bytes: u64) -> Self {
+        let root = PseudoNode::new(1, PseudoKind::Directory, 0o755, (0, 0));
+        Self {
+            root: Dentry::root(Inode::Pseudo(root)),
+            mounts: RwLock::default(),
+            next_id: AtomicU64::new(2),
+            shape: Mutex::default(),
+            files: Budget::new(files_max_bytes),
+        }
+    }
+
+    /// What the files of the host's own tree may hold, and hold.
+    pub fn files(&self) -> &Budget {
+        &self.files
     }
 
     /// The root directory.
@@ -111,12 +132,6 @@ impl Tree {
 
     fn next_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
-impl Default for Tree {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

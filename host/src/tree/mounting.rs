@@ -8,7 +8,7 @@ use super::gate::Gate;
 use super::mount::{Covered, Invalidations, Mount};
 use super::negotiate::{MmapMode, Tier, negotiate};
 use super::{Caller, Tree, TreeError, show};
-use crate::base::sync::{Arc, Mutex, OnceLock, write};
+use crate::base::sync::{Arc, Mutex, OnceLock, lock, write};
 use crate::base::{Errno, Holder, Holders, Result};
 use crate::bridge::{self, Module, MountRequest, Target, Token, WireParam, host_ctx};
 use crate::device::{BlockDevice, MountView};
@@ -57,6 +57,7 @@ impl Tree {
         if let Some(there) = dentry.mounted() {
             return Err(TreeError::Covered { path: path.to_string(), fs: there.driver.clone() }.into());
         }
+        self.can_be_covered(dentry)?;
         let outer = match dentry.inode().mount() {
             Some(outer) => Some(outer.hold(Holder::Mount(path.clone()))?),
             None => None,
@@ -112,16 +113,22 @@ impl Tree {
         });
         let _ = mount.covered.set(Covered { dentry: dentry.clone(), made });
         mount.set_root(dentry, root_attr);
+        let shape = lock(&self.shape);
         let mut mounts = write(&self.mounts);
-        // Looked at again under the lock: another thread may have been faster.
+        // Looked at again under the locks: another thread may have been faster.
+        if let Err(e) = self.can_be_covered(dentry) {
+            drop((mounts, shape));
+            let _ = mount.end();
+            return Err(e);
+        }
         if let Some(there) = dentry.mounted() {
-            drop(mounts);
+            drop((mounts, shape));
             let _ = mount.end();
             return Err(TreeError::Covered { path: mount.path.to_string(), fs: there.driver.clone() }.into());
         }
         mounts.push(mount.clone());
         dentry.set_mounted(Some(mount.clone()));
-        drop(mounts);
+        drop((mounts, shape));
         log::info!(
             "{} mounted on {} as {}: {}",
             mount.source,

@@ -1,4 +1,7 @@
-//! The host's own tree: its directories and the nodes of devices.
+//! The host's own tree: names made and taken away. The dentries are the truth; whoever changes which there are has the
+//! tree's `shape`.
+
+use nxvfs_abi::types::mode;
 
 use super::access::Caller;
 use super::dentry::{Child, Dentry, Stamp};
@@ -6,31 +9,143 @@ use super::inode::Inode;
 use super::pseudo::{PseudoKind, PseudoNode};
 use super::walk::Follow;
 use super::{Tree, TreeError, show};
-use crate::base::sync::{Arc, read, write};
+use crate::base::sync::{Arc, lock, read, write};
 use crate::base::{Errno, Result};
+use crate::device::RamFile;
+
+/// The directory's node, where names may be made and taken by anybody who has the right. Errors: EPERM for a directory
+/// whose entries the host makes; ENOENT for one that has been taken away.
+pub(super) fn open_to_change<'a>(dir: &'a Arc<Dentry>, action: &str) -> Result<&'a Arc<PseudoNode>> {
+    let parent = living(dir)?;
+    match parent.kind() {
+        PseudoKind::Directory => Ok(parent),
+        _ => Err(TreeError::PseudoOnly { path: show(&dir.path()), action: action.to_owned() }.into()),
+    }
+}
+
+fn living(dir: &Arc<Dentry>) -> Result<&Arc<PseudoNode>> {
+    let Inode::Pseudo(parent) = dir.inode() else { return Err(Errno::EPERM.into()) };
+    if parent.is_gone() {
+        return Err(Errno::ENOENT.into());
+    }
+    if parent.is_passing() || !dir.inode().is_directory() {
+        return Err(Errno::EPERM.into());
+    }
+    Ok(parent)
+}
+
+/// POSIX: in a directory with the sticky bit only the owners of entry and directory take an entry away. Errors: EPERM.
+pub(super) fn may_take(caller: &Caller, dir: &PseudoNode, entry: &Inode) -> Result<()> {
+    let dir = dir.attr();
+    let owner = caller.uid == 0 || caller.uid == dir.uid || caller.uid == entry.attr(&caller.ctx())?.uid;
+    if dir.mode & mode::S_ISVTX != 0 && !owner {
+        return Err(Errno::EPERM.into());
+    }
+    Ok(())
+}
+
+/// `S_IXGRP`.
+const GROUP_EXECUTES: u32 = 0o010;
 
 impl Tree {
-    /// Makes a node in the host's own tree.
+    /// Makes a node in the host's own tree, owned by the caller; in a set-group-id directory by the directory's
+    /// group. Errors: EPERM, ENOENT, EEXIST.
     pub(super) fn add_pseudo(
         &self,
+        caller: &Caller,
         dir: &Arc<Dentry>,
         name: &[u8],
         kind: PseudoKind,
         permissions: u32,
     ) -> Result<Arc<Dentry>> {
-        let Inode::Pseudo(parent) = dir.inode() else { return Err(Errno::EPERM.into()) };
-        let links = i32::from(matches!(kind, PseudoKind::Directory));
-        let node = PseudoNode::new(self.next_id(), kind, permissions);
-        let dentry = Dentry::child(dir, name, Inode::Pseudo(node));
+        open_to_change(dir, "make anything there")?;
+        self.add_by_host(caller, dir, name, kind, permissions)
+    }
+
+    fn add_by_host(
+        &self,
+        caller: &Caller,
+        dir: &Arc<Dentry>,
+        name: &[u8],
+        kind: PseudoKind,
+        mut permissions: u32,
+    ) -> Result<Arc<Dentry>> {
+        let parent = living(dir)?;
+        let above = parent.attr();
+        let mut gid = caller.gid;
+        if above.mode & mode::S_ISGID != 0 {
+            gid = above.gid;
+            if kind.file_type() == mode::S_IFDIR {
+                permissions |= mode::S_ISGID;
+            } else if permissions & GROUP_EXECUTES != 0 && caller.uid != 0 && !caller.is_in(gid) {
+                // Else anybody could make programs that run as that group.
+                permissions &= !mode::S_ISGID;
+            }
+        }
+        let node = PseudoNode::new(self.next_id(), kind, permissions, (caller.uid, gid));
+        self.put_pseudo(dir, name, &node, false)
+    }
+
+    /// Makes a file in RAM. Errors: as [`Tree::add_pseudo`].
+    pub fn add_file(
+        &self,
+        caller: &Caller,
+        dir: &Arc<Dentry>,
+        name: &[u8],
+        permissions: u32,
+    ) -> Result<Arc<Dentry>> {
+        self.may_change(caller, dir)?;
+        let file = PseudoKind::File(Arc::new(RamFile::new(&self.files)));
+        self.add_pseudo(caller, dir, name, file, permissions & 0o7777 & !caller.umask)
+    }
+
+    /// Gives a file or link of the host's own tree one more name. Errors: EPERM for a device's node, ENOENT, EEXIST.
+    pub(super) fn link_pseudo(&self, old: &Arc<Dentry>, dir: &Arc<Dentry>, name: &[u8]) -> Result<()> {
+        open_to_change(dir, "make links there")?;
+        let linkable = |node: &PseudoNode| {
+            !node.is_passing() && matches!(node.kind(), PseudoKind::File(_) | PseudoKind::Link(_))
+        };
+        match old.inode() {
+            Inode::Pseudo(node) if linkable(node) => self.put_pseudo(dir, name, node, true).map(drop),
+            _ => Err(TreeError::PseudoOnly {
+                path: show(&old.path()),
+                action: "link what is no file".to_owned(),
+            }
+            .into()),
+        }
+    }
+
+    /// Names a node: a new one, or one that has a name once more.
+    fn put_pseudo(
+        &self,
+        dir: &Arc<Dentry>,
+        name: &[u8],
+        node: &Arc<PseudoNode>,
+        again: bool,
+    ) -> Result<Arc<Dentry>> {
+        let _shape = lock(&self.shape);
+        let parent = living(dir)?;
+        let exists = || TreeError::Exists { path: show(&[&dir.path(), &b"/"[..], name].concat()) };
+        // What the directory makes up has its name too; the host's own caller is no task.
+        if dir.made_child(&Caller::host().ctx(), name)?.is_some() {
+            return Err(exists().into());
+        }
+        if node.is_gone() {
+            return Err(Errno::ENOENT.into());
+        }
+        let dentry = Dentry::child(dir, name, Inode::Pseudo(node.clone()));
         let entry_number = parent.take_entry_number();
         let child = Child::There { dentry: dentry.clone(), stamp: Stamp::FOR_EVER, entry_number };
         let mut children = write(&dir.children);
         if children.contains_key(name) {
-            return Err(TreeError::Exists { path: show(&dentry.path()) }.into());
+            return Err(exists().into());
         }
         children.insert(name.into(), child);
         drop(children);
-        parent.touched(links);
+        parent.touched(i32::from(dentry.inode().is_directory()));
+        if again {
+            node.named(1);
+        }
         Ok(dentry)
     }
 
@@ -45,7 +160,7 @@ impl Tree {
             at = match self.find(caller, &at, name, Follow::Yes) {
                 Ok(there) => there,
                 Err(e) if e.errno() == Errno::ENOENT => match at.inode() {
-                    Inode::Pseudo(_) => self.add_pseudo(&at, name, PseudoKind::Directory, 0o755)?,
+                    Inode::Pseudo(_) => self.add_by_host(caller, &at, name, PseudoKind::Directory, 0o755)?,
                     Inode::Volume(_) => return Err(Errno::EPERM.into()),
                 },
                 Err(e) => return Err(e),
@@ -55,33 +170,68 @@ impl Tree {
         Ok(at)
     }
 
+    /// Whether an entry of a directory of the host's own may be taken by this caller. Errors: EPERM.
+    pub(super) fn may_take_pseudo(&self, caller: &Caller, dir: &Arc<Dentry>, entry: &Dentry) -> Result<()> {
+        match dir.inode() {
+            Inode::Pseudo(node) => {
+                open_to_change(dir, "take anything away there")?;
+                may_take(caller, node, entry.inode())
+            }
+            Inode::Volume(_) => Ok(()),
+        }
+    }
+
     /// Takes away a directory that was made for a mount, if it is still empty. Its parents stay: they may have been
     /// made for others too.
     pub(super) fn remove_made(&self, dentry: &Arc<Dentry>) {
         let _ = self.remove_pseudo(dentry);
     }
 
+    /// Takes a name of the host's own tree away. Errors: EBUSY (the root, a mount point), ENOTEMPTY, ENOENT (another was
+    /// faster), EPERM for what is made up.
     pub(super) fn remove_pseudo(&self, dentry: &Arc<Dentry>) -> Result<()> {
-        let Some(parent) = dentry.parent() else { return Err(Errno::EBUSY.into()) };
-        if dentry.mounted().is_some() {
-            return Err(Errno::EBUSY.into());
+        let Inode::Pseudo(node) = dentry.inode() else { return Err(Errno::EBUSY.into()) };
+        if node.is_passing() {
+            return Err(Errno::EPERM.into());
         }
-        let name = dentry.name();
-        let mut siblings = write(&parent.children);
-        // Under the parent's lock no entry can be made on the way to this one, and its own lock shows its entries.
-        if !read(&dentry.children).is_empty() {
-            return Err(Errno::ENOTEMPTY.into());
-        }
-        let taken = siblings.remove(&name);
-        drop(siblings);
+        let taken = {
+            let _shape = lock(&self.shape);
+            let Some(parent) = dentry.parent() else { return Err(Errno::EBUSY.into()) };
+            if dentry.mounted().is_some() {
+                return Err(Errno::EBUSY.into());
+            }
+            let name = dentry.name();
+            let mut siblings = write(&parent.children);
+            match siblings.get(&name) {
+                Some(Child::There { dentry: there, .. }) if Arc::ptr_eq(there, dentry) => {}
+                _ => return Err(Errno::ENOENT.into()),
+            }
+            if !read(&dentry.children).is_empty() {
+                return Err(Errno::ENOTEMPTY.into());
+            }
+            let taken = siblings.remove(&name);
+            drop(siblings);
+            node.named(-1);
+            if let Inode::Pseudo(parent) = parent.inode() {
+                parent.touched(-i32::from(dentry.inode().is_directory()));
+            }
+            taken
+        };
+        // Without a lock: the end of a node may call a driver.
         drop(taken);
-        if let Inode::Pseudo(node) = parent.inode() {
-            node.touched(-i32::from(dentry.inode().is_directory()));
-        }
         Ok(())
     }
 
-    /// Makes the node of a device, with all directories that are missing on the way. Errors: EEXIST, EPERM inside
+    /// Whether a volume can be mounted on a directory, as far as the host's own tree has a say. Errors: ENOENT it has been
+    /// taken away; EPERM it is made for each look anew.
+    pub(super) fn can_be_covered(&self, dentry: &Arc<Dentry>) -> Result<()> {
+        match dentry.inode() {
+            Inode::Pseudo(_) => living(dentry).map(drop),
+            Inode::Volume(_) => Ok(()),
+        }
+    }
+
+    /// Makes a node for the host, with all directories that are missing on the way. Errors: EINVAL, EEXIST, EPERM inside
     /// a volume.
     pub fn add_device(&self, path: &[u8], kind: PseudoKind, permissions: u32) -> Result<Arc<Dentry>> {
         let caller = Caller::host();
@@ -94,7 +244,7 @@ impl Tree {
         if self.child(&caller.ctx(), &dir, name)?.is_some() {
             return Err(TreeError::Exists { path: show(path) }.into());
         }
-        self.add_pseudo(&dir, name, kind, permissions)
+        self.add_by_host(&caller, &dir, name, kind, permissions)
     }
 
     /// Takes the node of a device away.

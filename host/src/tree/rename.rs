@@ -1,18 +1,17 @@
-//! Renaming inside a volume.
+//! Renaming: inside a volume, where the file system does it.
 
-use nxvfs_abi::filesystem::RENAME_EXCHANGE;
+use nxvfs_abi::filesystem::{RENAME_EXCHANGE, RENAME_NOREPLACE};
 
+use super::Tree;
 use super::access::Caller;
 use super::dentry::Dentry;
 use super::inode::Inode;
-use super::walk::Follow;
-use super::{Tree, TreeError, show};
 use crate::base::sync::Arc;
 use crate::base::{Errno, Result};
 
 impl Tree {
-    /// Renames. Errors: EXDEV, EINVAL (into its own subtree), EISDIR, ENOTDIR, ENOTEMPTY, EEXIST, EROFS, EBUSY,
-    /// EPERM in the host's own tree.
+    /// Renames. Errors: EXDEV, EINVAL (into its own subtree; flags that are not known, or both), EISDIR, ENOTDIR, ENOTEMPTY, EEXIST, EROFS, EBUSY,
+    /// EPERM where the host alone makes names.
     pub fn rename(
         &self,
         caller: &Caller,
@@ -21,15 +20,22 @@ impl Tree {
         new: &[u8],
         flags: u32,
     ) -> Result<()> {
-        let (from, dentry) = self.walk_to_take(caller, base, old)?;
-        let to = self.walk(caller, base, new, Follow::No)?;
+        if flags & !(RENAME_EXCHANGE | RENAME_NOREPLACE) != 0 || flags == RENAME_EXCHANGE | RENAME_NOREPLACE {
+            return Err(Errno::EINVAL.into());
+        }
+        let (from, to) = (self.walk_to_name(caller, base, old)?, self.walk_to_name(caller, base, new)?);
         if to.name.is_empty() {
             return Err(Errno::EBUSY.into());
         }
+        let dentry = from.to_take(old)?;
         let (Inode::Volume(old_dir), Inode::Volume(new_dir)) = (from.parent.inode(), to.parent.inode())
         else {
             if matches!((from.parent.inode(), to.parent.inode()), (Inode::Pseudo(_), Inode::Pseudo(_))) {
-                return Err(TreeError::PseudoOnly { path: show(old), action: "rename".to_owned() }.into());
+                if !matches!(dentry.inode(), Inode::Pseudo(_)) {
+                    // A mount point.
+                    return Err(Errno::EBUSY.into());
+                }
+                return self.rename_pseudo(caller, &from, &dentry, &to, flags);
             }
             return Err(Errno::EXDEV.into());
         };
@@ -43,11 +49,12 @@ impl Tree {
         }
         self.may_change(caller, &from.parent)?;
         self.may_change(caller, &to.parent)?;
-        if to.must_be_directory && !dentry.inode().is_directory() {
+        let exchange = flags & RENAME_EXCHANGE != 0;
+        let slash = from.must_be_directory || to.must_be_directory && !exchange;
+        if slash && !dentry.inode().is_directory() {
             return Err(Errno::ENOTDIR.into());
         }
         if within(&to.parent, &dentry) || to.dentry.as_ref().is_some_and(|d| within(&from.parent, d)) {
-            let exchange = flags & RENAME_EXCHANGE != 0;
             let errno =
                 if within(&to.parent, &dentry) || exchange { Errno::EINVAL } else { Errno::ENOTEMPTY };
             return Err(errno.into());
@@ -75,7 +82,7 @@ impl Tree {
 }
 
 /// Whether `dir` is `top` or lies below it.
-fn within(dir: &Arc<Dentry>, top: &Arc<Dentry>) -> bool {
+pub(super) fn within(dir: &Arc<Dentry>, top: &Arc<Dentry>) -> bool {
     let mut at = Some(dir.clone());
     while let Some(dentry) = at {
         if Arc::ptr_eq(&dentry, top) {

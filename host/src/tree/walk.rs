@@ -164,10 +164,10 @@ impl Tree {
         }
         match dir.inode() {
             Inode::Volume(node) => node.mount().lookup(ctx, dir, name),
-            Inode::Pseudo(_) => Ok(match dir.cached(name, false, 0) {
-                Cached::Hit(dentry) => Some(dentry),
-                Cached::Absent | Cached::Unknown => None,
-            }),
+            Inode::Pseudo(_) => match dir.cached(name, false, 0) {
+                Cached::Hit(dentry) => Ok(Some(dentry)),
+                Cached::Absent | Cached::Unknown => dir.made_child(ctx, name),
+            },
         }
     }
 }

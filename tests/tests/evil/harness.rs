@@ -3,14 +3,14 @@
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use nxvfs::plugin::{Builtin, PluginStatus};
-use nxvfs::{HostOptions, MountOptions};
+use nxvfs::MountOptions;
+use nxvfs::plugin::{Builtin, PluginOptions, PluginStatus};
 use nxvfs_tests::fixture::shared_c_plugin;
 use nxvfs_tests::{Board, words};
 
 /// A host with static plugins that searches nothing.
 pub(crate) fn board() -> Board {
-    Board::with(HostOptions { default_dirs: false, builtin: Builtin::All, ..HostOptions::default() })
+    Board::with(PluginOptions { default_dirs: false, builtin: Builtin::All, ..PluginOptions::default() })
 }
 
 /// A board that has the file system that lies.

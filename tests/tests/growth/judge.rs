@@ -3,22 +3,22 @@
 
 use std::path::Path;
 
-use nxvfs::plugin::Builtin;
+use nxvfs::plugin::{Builtin, PluginOptions};
 use nxvfs::tree::{Mount, Stat};
-use nxvfs::{Host, HostOptions, MountOptions, Result, Task};
+use nxvfs::{Host, MountOptions, Result, Task};
 
 /// What only this host can see of a mounted volume and its file.
 pub(crate) type Beyond = fn(mount: &Mount, file: &Stat) -> Result<Vec<String>>;
 
 /// A host that knows no plugin.
 pub(crate) fn bare_host() -> Result<std::sync::Arc<Host>> {
-    Host::new(HostOptions {
+    Host::new(PluginOptions {
         default_dirs: false,
         builtin: Builtin::None,
         autoload: false,
         // Who may write to the folder of this build is not in question here.
         allow_unsafe_files: true,
-        ..HostOptions::default()
+        ..PluginOptions::default()
     })
 }
 
