@@ -94,6 +94,12 @@ impl DescriptorTable {
         slots.files.drain(..).flatten().collect()
     }
 
+    /// The descriptors that are open, with their files.
+    pub fn list(&self) -> Vec<(u32, Arc<OpenFile>)> {
+        let files = &read(&self.0).files;
+        files.iter().enumerate().filter_map(|(fd, file)| Some((fd as u32, file.clone()?))).collect()
+    }
+
     /// How many descriptors are open.
     pub fn count(&self) -> usize {
         read(&self.0).files.iter().flatten().count()

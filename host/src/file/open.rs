@@ -4,6 +4,7 @@ use nxvfs_abi::filesystem::{SET_SIZE, SetAttr};
 use nxvfs_abi::types::{mode, open};
 use nxvfs_abi::{Ctx, Grow};
 
+use super::locking::Flocked;
 use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU32, Mutex, OnceLock, Ordering, lock};
 use crate::base::{Errno, Hold, Holder, Result};
@@ -81,6 +82,8 @@ pub struct OpenFile {
     flags: AtomicU32,
     pub(super) position: Mutex<u64>,
     pub(super) content: Content,
+    /// What its `flock` lock hangs on, once there was one.
+    pub(super) flocked: OnceLock<Flocked>,
     /// The address in place that was handed out, pinned until the file is closed.
     borrow: OnceLock<Borrow>,
     /// Last: keeps the volume mounted until everything above has been given back.
@@ -232,6 +235,7 @@ impl OpenFile {
             flags: AtomicU32::new(flags.0),
             position: Mutex::new(0),
             content,
+            flocked: OnceLock::new(),
             borrow: OnceLock::new(),
             hold,
         })
@@ -270,6 +274,11 @@ impl OpenFile {
     /// Whether it is a directory.
     pub fn is_directory(&self) -> bool {
         matches!(self.content, Content::Directory)
+    }
+
+    /// Whether it only names the file (`O_PATH`).
+    pub(super) fn is_path_only(&self) -> bool {
+        matches!(self.content, Content::Path)
     }
 
     /// The block device, if it is one.

@@ -15,7 +15,7 @@ mod vma;
 
 pub use explain::{Explanation, explain};
 pub use place::{Borrow, Source};
-pub use regions::Regions;
+pub use regions::{Region, Regions};
 pub use request::{MapRequest, Prot};
 pub use view::Mapping;
 

@@ -1,16 +1,35 @@
 //! The views of one task by address, for `mmap` and `munmap` as C knows them.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use nxvfs_abi::Ctx;
 
 use super::MapError;
 use super::place::Source;
-use super::request::MapRequest;
+use super::request::{MapRequest, Prot};
 use super::view::{Fresh, Piece, map};
 use super::vma::page;
 use crate::base::Result;
 use crate::base::sync::{Mutex, lock};
+use crate::tree::Tier;
+
+/// A contiguous range of pages that a task has mapped.
+#[derive(Clone, Debug)]
+pub struct Region {
+    /// The addresses.
+    pub range: Range<usize>,
+    /// What may be done with them.
+    pub prot: Prot,
+    /// Whether stores go to the file.
+    pub shared: bool,
+    /// How it is mapped.
+    pub tier: Tier,
+    /// Where in the file it begins.
+    pub offset: u64,
+    /// The file, by the name that it had when it was mapped.
+    pub path: String,
+}
 
 /// A task's views. Dropping it unmaps them all.
 #[derive(Default)]
@@ -61,6 +80,23 @@ impl Regions {
             }
         }
         Ok(())
+    }
+
+    /// The contiguous ranges, by address.
+    pub fn list(&self) -> Vec<Region> {
+        let regions = lock(&self.0);
+        let rows = regions.values().map(|Piece { vma, shown }| {
+            let (range, told) = (vma.range(), &shown.told);
+            Region {
+                offset: told.offset + (range.start - told.base) as u64,
+                range,
+                prot: told.prot,
+                shared: told.shared,
+                tier: shown.tier,
+                path: told.path.clone(),
+            }
+        });
+        rows.collect()
     }
 
     /// Number of contiguous ranges that are mapped.

@@ -15,7 +15,20 @@ use crate::tree::Tier;
 /// What a view shows, kept as long as any of its pages is mapped.
 pub(super) struct Shown {
     pub(super) tier: Tier,
+    /// For who lists views.
+    pub(super) told: Told,
     _placed: Placed,
+}
+
+/// What a view is of.
+pub(super) struct Told {
+    pub(super) path: String,
+    pub(super) prot: Prot,
+    pub(super) shared: bool,
+    /// Address of the view's first page as it was made.
+    pub(super) base: usize,
+    /// What of the file is there: the first byte that was asked for, less what the page has before it.
+    pub(super) offset: u64,
 }
 
 /// Some pages of a view.
@@ -86,7 +99,14 @@ pub(super) fn map(source: &Source, ctx: &Ctx, path: &str, task: u64, request: &M
     let vma = Vma::map(fd, start - lead, (end - (start - lead)) as usize, prot, shared)?;
     let address = vma.range().start + lead as usize;
     placed.name_mapping(task, address);
-    let shown = Arc::new(Shown { tier: Tier::Xip, _placed: placed });
+    let told = Told {
+        path: path.to_owned(),
+        prot,
+        shared,
+        base: vma.range().start,
+        offset: offset.saturating_sub(lead),
+    };
+    let shown = Arc::new(Shown { tier: Tier::Xip, told, _placed: placed });
     Ok(Fresh { piece: Piece { vma, shown }, address })
 }
 

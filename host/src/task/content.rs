@@ -25,7 +25,14 @@ impl Task {
     /// Frees a descriptor. POSIX `close`: it is free whatever is answered. Errors: EBADF, and late errors of the
     /// file system.
     pub fn close(&self, fd: u32) -> Result<()> {
-        self.descriptors.remove(fd)?.flush(&self.caller.ctx())
+        let file = self.descriptors.remove(fd)?;
+        self.closed(&file)
+    }
+
+    /// What the end of one descriptor means for its file.
+    fn closed(&self, file: &OpenFile) -> Result<()> {
+        file.release_record_locks(self.host.locks(), self.caller.task);
+        file.flush(&self.caller.ctx())
     }
 
     /// Reads at the position. POSIX `read`.
@@ -75,7 +82,7 @@ impl Task {
             && let Some(old) = self.descriptors.replace(to, file)?
         {
             // Its late errors are lost, as POSIX has it.
-            let _ = old.flush(&self.caller.ctx());
+            let _ = self.closed(&old);
         }
         Ok(to)
     }

@@ -1,14 +1,20 @@
 //! A host: plugins, devices and the tree in one.
 
+use std::time::Instant;
+
+use nxvfs_abi::Ctx;
+
 use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, lock};
 use crate::base::{Errno, Result};
 use crate::bridge::{self, FindingItem, MountRequest, ProbeFound, Target, Token, WireParam};
-use crate::device::{BlockDevice, MountView, Openable, Standard};
+use crate::device::{BlockDevice, Generated, MountView, Openable, Standard};
+use crate::file::LockTable;
 use crate::plugin::{Found, Kind, PluginOptions, Registry};
 use crate::tree::{Caller, Dentry, Inode, MmapMode, MountSpec, Mounted, PseudoKind, Tree};
 
-use super::Task;
+use super::tasks::Tasks;
+use super::{Task, proc};
 
 teach! {
     /// Why a mount or attach is refused before a driver is asked.
@@ -85,6 +91,9 @@ pub struct Host {
     devices: Mutex<Vec<(Arc<BlockDevice>, Arc<Dentry>)>>,
     plugins: Registry,
     next_task: AtomicU64,
+    tasks: Tasks,
+    locks: Arc<LockTable>,
+    started: Instant,
 }
 
 impl Host {
@@ -96,12 +105,19 @@ impl Host {
             devices: Mutex::default(),
             plugins: Registry::new(options.plugins),
             next_task: AtomicU64::new(1),
+            tasks: Tasks::default(),
+            locks: Arc::default(),
+            started: Instant::now(),
         };
         host.tree.mkdir(&Caller::host(), &host.tree.root(), b"/dev", 0o755)?;
         for (node, device) in Standard::ALL {
             host.register(node, Arc::new(device), 0o666)?;
         }
-        Ok(Arc::new(host))
+        let host = Arc::new(host);
+        if options.proc {
+            proc::set_up(&host)?;
+        }
+        Ok(host)
     }
 
     /// The plugins.
@@ -111,6 +127,18 @@ impl Host {
 
     pub(super) fn tree(&self) -> &Tree {
         &self.tree
+    }
+
+    pub(super) fn tasks(&self) -> &Tasks {
+        &self.tasks
+    }
+
+    pub(super) fn locks(&self) -> &Arc<LockTable> {
+        &self.locks
+    }
+
+    pub(super) fn started(&self) -> Instant {
+        self.started
     }
 
     /// A new task of user 0.
@@ -135,6 +163,17 @@ impl Host {
             .add_device(node.as_bytes(), PseudoKind::Node(object), permissions)
             .map(drop)
             .map_err(|e| e.doing(format_args!("register {node}")))
+    }
+
+    /// Makes a file whose whole text `generate` makes when it is read, for the task that `Ctx` names. [`Generated`] says
+    /// when; one that also takes what is written is registered by [`Host::register`]. Errors: as there.
+    pub fn register_generated(
+        &self,
+        node: &str,
+        permissions: u32,
+        generate: impl Fn(&Ctx, &mut Vec<u8>) -> Result<()> + Send + Sync + 'static,
+    ) -> Result<()> {
+        self.register(node, Arc::new(Generated::new(generate)), permissions)
     }
 
     /// Takes away a node that [`Host::register`] made; what is open stays open. NuttX `unregister_driver`. Errors:

@@ -7,9 +7,12 @@ mod content;
 mod directories;
 mod host;
 mod ioctl;
+mod locks;
 mod memory;
 mod names;
+mod proc;
 mod report;
+mod tasks;
 
 pub use directories::Directory;
 pub use host::{Host, HostError, HostOptions, MountOptions};
@@ -31,22 +34,24 @@ struct Cwd {
 pub struct Task {
     caller: Caller,
     // In the order in which they must end: views and descriptors before the working directory, the host last.
-    regions: Regions,
-    descriptors: DescriptorTable,
-    cwd: RwLock<Cwd>,
+    regions: Arc<Regions>,
+    descriptors: Arc<DescriptorTable>,
+    cwd: Arc<RwLock<Cwd>>,
     host: Arc<Host>,
 }
 
 impl Task {
     pub(super) fn new(host: Arc<Host>, caller: Caller) -> Self {
         let cwd = Cwd { dentry: host.tree().root(), _hold: None };
-        Self {
+        let task = Self {
             host,
             caller,
-            regions: Regions::default(),
-            descriptors: DescriptorTable::default(),
-            cwd: RwLock::new(cwd),
-        }
+            regions: Arc::default(),
+            descriptors: Arc::default(),
+            cwd: Arc::new(RwLock::new(cwd)),
+        };
+        task.host.tasks().enter(&task);
+        task
     }
 
     /// The host.
@@ -104,8 +109,12 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
+        self.host.tasks().leave(self.caller.task);
         self.regions.clear();
         drop(self.descriptors.close());
+        self.host.locks().end_task(self.caller.task);
+        // Whoever looks at the task just now must not keep its volume mounted.
+        *write(&self.cwd) = Cwd { dentry: self.host.tree().root(), _hold: None };
     }
 }
 

@@ -73,6 +73,11 @@ impl Lru {
         drop(old);
     }
 
+    /// How many names are remembered; also some that are forgotten by now.
+    pub(super) fn len(&self) -> usize {
+        lock(&self.names).len() + self.missing.load(Ordering::Relaxed)
+    }
+
     fn learnt(&self, dentry: &Arc<Dentry>) {
         let mut names = lock(&self.names);
         names.push_back(Arc::downgrade(dentry));

@@ -95,6 +95,18 @@ impl Dentry {
         Ok(out)
     }
 
+    /// What the host's own tree has below, without what is made up.
+    pub fn pseudo_below(self: &Arc<Self>) -> Vec<Arc<Self>> {
+        let (mut out, mut left) = (Vec::new(), vec![self.clone()]);
+        while let Some(dir) = left.pop() {
+            for (_, dentry) in dir.pseudo_children_after(0, usize::MAX) {
+                left.push(dentry.clone());
+                out.push(dentry);
+            }
+        }
+        out
+    }
+
     /// Whether the name that it had is another's by now, or nobody's.
     pub fn is_deleted(self: &Arc<Self>) -> bool {
         if let Inode::Pseudo(node) = self.inode()

@@ -105,6 +105,11 @@ impl Mount {
         &self.agreement
     }
 
+    /// How many of its names are remembered, those included that are known not to be there.
+    pub fn names_remembered(&self) -> usize {
+        self.lru.len()
+    }
+
     /// Who uses the volume.
     pub fn holders(&self) -> &Holders {
         &self.holders

@@ -95,6 +95,11 @@ impl PseudoNode {
         &self.kind
     }
 
+    /// Number of the inode.
+    pub fn ino(&self) -> u64 {
+        read(&self.attr).ino
+    }
+
     /// Whether it was made for one look, so that nothing can be mounted on it or changed in it.
     pub fn is_passing(&self) -> bool {
         self.passing
