@@ -83,26 +83,51 @@ pub fn rust_plugin(package: &Path, library: &str) -> PathBuf {
     if !copy.join("Cargo.lock").exists() {
         std::fs::copy(repository().join("Cargo.lock"), copy.join("Cargo.lock")).expect("the lock file");
     }
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let mut build = Command::new(cargo);
+    let mut build = inner_cargo();
     build.args(["build", "--offline", "--manifest-path"]).arg(&manifest);
-    // What the outer cargo told this test is not for the inner one.
-    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO")) {
-        if name != "CARGO_HOME" {
-            build.env_remove(name);
-        }
-    }
     run(build.env("CARGO_TARGET_DIR", &fixtures));
     let file = fixtures.join("debug").join(format!("lib{library}.so"));
     assert!(file.is_file(), "{} was not built", file.display());
     file
 }
 
-/// The folder of build results that this test lies in.
-fn target() -> PathBuf {
+/// `libnxvfs.so`, built as this test was. What is up to date is not built again.
+pub fn host_library() -> PathBuf {
+    let profile = target_profile();
+    let mut build = inner_cargo();
+    build
+        .args(["build", "--offline", "-p", "nxvfs-capi", "--manifest-path"])
+        .arg(repository().join("Cargo.toml"));
+    if profile.ends_with("release") {
+        build.arg("--release");
+    }
+    run(build.env("CARGO_TARGET_DIR", target()));
+    let file = profile.join("libnxvfs.so");
+    assert!(file.is_file(), "{} was not built", file.display());
+    file
+}
+
+/// Cargo, without what the outer one told this test.
+fn inner_cargo() -> Command {
+    let mut build = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("CARGO")) {
+        if name != "CARGO_HOME" {
+            build.env_remove(name);
+        }
+    }
+    build
+}
+
+/// The folder of a profile's results that this test lies in.
+fn target_profile() -> PathBuf {
     // …/target/debug/deps/TEST
     let exe = std::env::current_exe().expect("this test's own file");
-    exe.ancestors().nth(3).expect("a test lies three levels down").to_owned()
+    exe.ancestors().nth(2).expect("a test lies two levels down").to_owned()
+}
+
+/// The folder of build results that this test lies in.
+fn target() -> PathBuf {
+    target_profile().parent().expect("a profile lies in the target folder").to_owned()
 }
 
 fn copy_tree(from: &Path, to: &Path) {

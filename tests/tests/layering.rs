@@ -224,6 +224,12 @@ fn the_host_library_imports_no_plugin() {
 }
 
 #[test]
+fn the_library_for_c_stands_on_the_host_and_the_list_of_plugins() {
+    let ours: Vec<String> = dependencies(&repository().join("host/capi/Cargo.toml"));
+    assert_eq!(ours, ["nxvfs", "nxvfs-builtin"], "host/capi is the host's door for C and nothing more");
+}
+
+#[test]
 fn unsafe_code_stays_in_its_rooms() {
     let root = repository();
     let mut found_in_rooms = 0;

@@ -123,13 +123,13 @@ impl Tree {
         node: &Arc<PseudoNode>,
         again: bool,
     ) -> Result<Arc<Dentry>> {
-        let _shape = lock(&self.shape);
-        let parent = living(dir)?;
         let exists = || TreeError::Exists { path: show(&[&dir.path(), &b"/"[..], name].concat()) };
-        // What the directory makes up has its name too; the host's own caller is no task.
+        // What the directory makes up has its name too. The host's own caller is no task.
         if dir.made_child(&Caller::host().ctx(), name)?.is_some() {
             return Err(exists().into());
         }
+        let _shape = lock(&self.shape);
+        let parent = living(dir)?;
         if node.is_gone() {
             return Err(Errno::ENOENT.into());
         }
