@@ -5,7 +5,8 @@
 
 use std::os::fd::OwnedFd;
 
-use rustix::fs::{MemfdFlags, SeekFrom, fstat, ftruncate, memfd_create, seek};
+use nxvfs_abi::filesystem::{FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE};
+use rustix::fs::{FallocateFlags, MemfdFlags, SeekFrom, fallocate, fstat, ftruncate, memfd_create, seek};
 use rustix::io;
 
 use crate::base::sync::{Arc, AtomicU64, Mutex, OnceLock, Ordering, lock};
@@ -126,6 +127,52 @@ impl RamFile {
         }
         ftruncate(self.object()?, len_bytes)?;
         self.recount(&mut held, 0);
+        Ok(())
+    }
+
+    /// Reserves a range (mode 0) or makes it a hole (`FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE`). What is reserved is filled
+    /// with zeroes: to the system a page that was only reserved is still a hole, and its cost would be counted again.
+    /// Errors: ENOSPC, and then nothing has changed; ENOTSUP other modes; EFBIG, ENFILE.
+    pub fn fallocate(&self, mode: u32, offset: u64, len: u64) -> Result<()> {
+        let mut held = lock(&self.held_bytes);
+        let fd = self.object()?;
+        if mode == FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE {
+            fallocate(&fd, FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE, offset, len)?;
+            self.recount(&mut held, 0);
+            return Ok(());
+        }
+        if mode != 0 {
+            return Err(Errno::ENOTSUP.into());
+        }
+        let (room, taken) = self.make_room(&fd, offset, len)?;
+        let done = match room == len {
+            true => self.fill_holes(&fd, offset, offset + len),
+            false => Err(Errno::ENOSPC.into()),
+        };
+        self.recount(&mut held, taken);
+        done
+    }
+
+    fn fill_holes(&self, fd: &OwnedFd, mut at: u64, end: u64) -> Result<()> {
+        if end > self.len_bytes() {
+            ftruncate(fd, end)?;
+        }
+        let zeroes = [0; 16 * 1024];
+        while at < end {
+            let hole = seek(fd, SeekFrom::Hole(at))?;
+            if hole > at {
+                at = hole;
+                continue;
+            }
+            let data = match seek(fd, SeekFrom::Data(at)) {
+                Err(io::Errno::NXIO) => end,
+                data => data?.min(end),
+            };
+            while at < data {
+                let len = (data - at).min(zeroes.len() as u64) as usize;
+                at += io::pwrite(fd, &zeroes[..len], at)? as u64;
+            }
+        }
         Ok(())
     }
 

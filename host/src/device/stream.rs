@@ -53,6 +53,12 @@ pub trait Stream: Send + Sync {
         Err(Errno::EINVAL.into())
     }
 
+    /// Reserves, zeroes or frees space; `mode` is `FALLOC_*` of the contract. Errors: ENODEV no regular file; ENOSPC,
+    /// EFBIG, ENOTSUP.
+    fn fallocate(&self, ctx: &Ctx, mode: u32, offset: u64, len: u64) -> Result<()> {
+        Err(Errno::ENODEV.into())
+    }
+
     /// The first data, or with `data` false the first hole, at or after an offset before the end; `None` if there are
     /// no holes but the end. Errors: ENXIO only holes follow.
     fn seek(&self, offset: u64, data: bool) -> Result<Option<u64>> {

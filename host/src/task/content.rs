@@ -127,6 +127,9 @@ impl Task {
         if offset.checked_add(len).is_none_or(|end| end > i64::MAX as u64) {
             return Err(Errno::EFBIG.into());
         }
+        if let Some(stream) = file.stream() {
+            return stream.fallocate(&self.caller.ctx(), mode, offset, len);
+        }
         let Some((node, handle)) = file.regular() else { return Err(Errno::ENODEV.into()) };
         let volume = node.mount().volume();
         let done = volume.fallocate(&self.caller.ctx(), node.node(), handle, mode, offset, len);

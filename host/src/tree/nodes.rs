@@ -102,6 +102,9 @@ impl Tree {
     /// Gives a file or link of the host's own tree one more name. Errors: EPERM for a device's node, ENOENT, EEXIST.
     pub(super) fn link_pseudo(&self, old: &Arc<Dentry>, dir: &Arc<Dentry>, name: &[u8]) -> Result<()> {
         open_to_change(dir, "make links there")?;
+        if let Some(above) = old.parent() {
+            open_to_change(&above, "make links of what is there")?;
+        }
         let linkable = |node: &PseudoNode| {
             !node.is_passing() && matches!(node.kind(), PseudoKind::File(_) | PseudoKind::Link(_))
         };

@@ -51,6 +51,12 @@ impl Stream for Opening {
         Ok(())
     }
 
+    fn fallocate(&self, ctx: &Ctx, mode: u32, offset: u64, len: u64) -> Result<()> {
+        self.file.fallocate(mode, offset, len)?;
+        self.node.modified(ctx);
+        Ok(())
+    }
+
     fn seek(&self, offset: u64, data: bool) -> Result<Option<u64>> {
         self.file.seek(offset, data).map(Some)
     }

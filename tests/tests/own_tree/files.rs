@@ -5,6 +5,7 @@ use std::sync::Arc;
 use nxvfs::file::Whence;
 use nxvfs::{Errno, HostOptions, Task};
 use nxvfs_abi::Timespec;
+use nxvfs_abi::filesystem::{FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE, FALLOC_ZERO_RANGE};
 use nxvfs_abi::types::mode::{S_IFMT, S_IFREG};
 use nxvfs_abi::types::open::*;
 use nxvfs_tests::check::{errno, refused};
@@ -195,4 +196,27 @@ fn times_follow_content_and_attributes() {
     task.utimens("/", Some(old), Some(old)).unwrap();
     task.mkdir("/d", 0o755).unwrap();
     assert!(task.stat("/").unwrap().attr.mtime > old);
+}
+
+#[test]
+fn what_is_reserved_has_room_and_what_is_punched_gives_it_back() {
+    let page = rustix::param::page_size() as u64;
+    let board = with_budget(8 * page);
+    let task = board.task();
+    let fd = make(&task, "/f", b"begin");
+    task.fallocate(fd, 0, 3 * page - 7, page).unwrap();
+    assert_eq!(task.fstat(fd).unwrap().attr.size_bytes, 4 * page - 7);
+    assert_eq!(free(&task), 5 * page);
+    errno(task.fallocate(fd, 0, 4 * page, 6 * page), Errno::ENOSPC);
+    assert_eq!(task.fstat(fd).unwrap().attr.size_bytes, 4 * page - 7);
+    let other = make(&task, "/g", &vec![1; 5 * page as usize]);
+    errno(task.write(other, b"x"), Errno::ENOSPC);
+    task.pwrite(fd, &vec![2; page as usize], 3 * page - 7).unwrap();
+    task.fallocate(other, FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE, 0, 2 * page).unwrap();
+    assert_eq!(free(&task), 2 * page);
+    assert_eq!(content(&task, "/g").unwrap()[..2 * page as usize], vec![0; 2 * page as usize]);
+    errno(task.fallocate(fd, FALLOC_ZERO_RANGE, 0, 1), Errno::ENOTSUP);
+    errno(task.fallocate(fd, 0, 0, 0), Errno::EINVAL);
+    let null = task.open("/dev/null", O_RDWR, 0).unwrap();
+    errno(task.fallocate(null, 0, 0, 1), Errno::ENODEV);
 }
