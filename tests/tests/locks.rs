@@ -227,7 +227,7 @@ proptest! {
         let probe = board.task();
         let fds: Vec<u32> = tasks.iter().map(|task| open(task, "/f")).collect();
         let probe_fd = open(&probe, "/f");
-        let mut model = vec![[None::<LockKind>; 3]; 40];
+        let mut model = [[None::<LockKind>; 3]; 40];
         for (who, start, len, kind) in steps {
             let kind = [None, READ, WRITE][kind as usize];
             let bytes = start as usize..(start + len) as usize;

@@ -33,7 +33,7 @@ pub use pseudo::{PseudoKind, PseudoNode};
 pub use walk::{Follow, Walked};
 
 use crate::base::error::teach;
-use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, RwLock, read};
+use crate::base::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering, RwLock, read};
 use crate::base::{Errno, Result};
 use crate::device::Budget;
 
@@ -88,6 +88,8 @@ teach! {
 
 /// Longest path in bytes, without a terminator.
 pub const PATH_MAX_BYTES: usize = 4095;
+/// Names that the host's own tree may have.
+const NAMES_MAX: usize = 1 << 20;
 /// Longest name in the pseudo tree, in bytes.
 pub const NAME_MAX_BYTES: u32 = 255;
 
@@ -98,6 +100,8 @@ pub struct Tree {
     next_id: AtomicU64,
     /// Which names the host's own tree has: whoever changes that has this lock. Before the locks of directories.
     shape: Mutex<()>,
+    /// How many names it has.
+    names: AtomicUsize,
     /// What its files may hold.
     files: Arc<Budget>,
 }
@@ -111,6 +115,7 @@ impl Tree {
             mounts: RwLock::default(),
             next_id: AtomicU64::new(2),
             shape: Mutex::default(),
+            names: AtomicUsize::new(0),
             files: Budget::new(files_max_bytes),
         }
     }

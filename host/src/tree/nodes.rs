@@ -8,8 +8,8 @@ use super::dentry::{Child, Dentry, Stamp};
 use super::inode::Inode;
 use super::pseudo::{PseudoKind, PseudoNode};
 use super::walk::Follow;
-use super::{Tree, TreeError, show};
-use crate::base::sync::{Arc, lock, read, write};
+use super::{NAMES_MAX, Tree, TreeError, show};
+use crate::base::sync::{Arc, Ordering, lock, read, write};
 use crate::base::{Errno, Result};
 use crate::device::RamFile;
 
@@ -49,7 +49,7 @@ const GROUP_EXECUTES: u32 = 0o010;
 
 impl Tree {
     /// Makes a node in the host's own tree, owned by the caller; in a set-group-id directory by the directory's
-    /// group. Errors: EPERM, ENOENT, EEXIST.
+    /// group. Errors: EPERM, ENOENT, EEXIST, ENOSPC too many names.
     pub(super) fn add_pseudo(
         &self,
         caller: &Caller,
@@ -86,7 +86,7 @@ impl Tree {
         self.put_pseudo(dir, name, &node, false)
     }
 
-    /// Makes a file in RAM. Errors: as [`Tree::add_pseudo`].
+    /// Makes a file in RAM. Errors: EACCES, EPERM, ENOENT the directory is gone, EEXIST, ENOSPC too many names.
     pub fn add_file(
         &self,
         caller: &Caller,
@@ -143,6 +143,10 @@ impl Tree {
         if children.contains_key(name) {
             return Err(exists().into());
         }
+        if self.names.load(Ordering::Relaxed) >= NAMES_MAX {
+            return Err(Errno::ENOSPC.into());
+        }
+        self.names.fetch_add(1, Ordering::Relaxed);
         children.insert(name.into(), child);
         drop(children);
         parent.touched(i32::from(dentry.inode().is_directory()));
@@ -214,6 +218,7 @@ impl Tree {
             }
             let taken = siblings.remove(&name);
             drop(siblings);
+            self.names.fetch_sub(1, Ordering::Relaxed);
             node.named(-1);
             if let Inode::Pseudo(parent) = parent.inode() {
                 parent.touched(-i32::from(dentry.inode().is_directory()));

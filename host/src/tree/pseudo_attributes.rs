@@ -10,8 +10,8 @@ use super::access::Caller;
 use super::inode::Inode;
 use super::pseudo::{PseudoKind, PseudoNode, now};
 use super::pseudo_file::without_rights;
-use super::{NAME_MAX_BYTES, Tree};
-use crate::base::sync::write;
+use super::{NAME_MAX_BYTES, NAMES_MAX, Tree};
+use crate::base::sync::{Ordering, write};
 use crate::base::{Errno, Result};
 
 /// NuttX's `PROC_SUPER_MAGIC` in `statfs` of its pseudo file system; Linux's of /proc.
@@ -77,6 +77,8 @@ impl Tree {
             blocks,
             blocks_free: blocks.saturating_sub(used),
             blocks_available: blocks.saturating_sub(used),
+            files: NAMES_MAX as u64,
+            files_free: NAMES_MAX.saturating_sub(self.names.load(Ordering::Relaxed)) as u64,
             ..Grow::empty()
         })
     }

@@ -10,7 +10,7 @@ use super::pseudo::PseudoNode;
 use super::rename::within;
 use super::walk::Walked;
 use super::{Tree, TreeError, show};
-use crate::base::sync::{Arc, lock, read, write};
+use crate::base::sync::{Arc, Ordering, lock, read, write};
 use crate::base::{Errno, Result};
 
 /// What is renamed, and what has the new name.
@@ -57,7 +57,9 @@ impl Tree {
                 return Ok(());
             }
             self.check(caller, &it)?;
-            carry_out(&it)
+            let gone = carry_out(&it);
+            self.names.fetch_sub(usize::from(gone.is_some()), Ordering::Relaxed);
+            gone
         };
         // Without a lock: the end of a node may call a driver.
         drop(gone);

@@ -260,14 +260,14 @@ proptest! {
             if matches!(op, Op::Chown(..)) && !root || matches!(op, Op::Chown(_, None, None)) {
                 continue;
             }
-            let (mut theirs, mine) = (linux(&*folder, op), ours(&task, op));
+            let (mut theirs, mine) = (linux(&folder, op), ours(&task, op));
             if let (Op::Stat(_), Ok((mode, _))) = (op, &mut theirs) {
                 *mode &= 0o177777;
             }
             prop_assert_eq!(&mine, &theirs, "{:?} in {:?}", op, &ops);
         }
         if root {
-            prop_assert_eq!(our_tree(&task), linux_tree(&*folder), "after {:?}", &ops);
+            prop_assert_eq!(our_tree(&task), linux_tree(&folder), "after {:?}", &ops);
         }
     }
 }

@@ -77,7 +77,10 @@ fn what_is_replaced_lives_on_for_who_has_it_open() {
     task.write(old, b"old").unwrap();
     let new = task.open("/new", O_CREAT | O_RDWR, 0o644).unwrap();
     task.write(new, b"new").unwrap();
+    let names_free = || task.statfs("/").unwrap().files_free;
+    let before = names_free();
     task.rename("/new", "/target", 0).unwrap();
+    assert_eq!(names_free(), before + 1);
     let mut buf = [0; 3];
     task.pread(old, &mut buf, 0).unwrap();
     assert_eq!((&buf, task.fstat(old).unwrap().attr.nlink), (b"old", 0));

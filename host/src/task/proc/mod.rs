@@ -35,7 +35,7 @@ pub(super) fn set_up(host: &Arc<Host>) -> Result<()> {
     let tasks = PseudoKind::Made(Arc::new(of_task::AllTasks(weak.clone())));
     host.tree().add_device(b"/proc", tasks, 0o555)?;
     for (path, make) in FILES {
-        let file = generated(&weak, move |host, ctx, out| make(host, ctx, out));
+        let file = generated(&weak, make);
         host.register(path, Arc::new(file), 0o444)?;
     }
     host.tree().add_device(b"/proc/maps", PseudoKind::Link(Arc::from(&b"self/maps"[..])), 0o777)?;
