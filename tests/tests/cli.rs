@@ -12,6 +12,8 @@ mod files;
 mod json;
 #[path = "cli/listing.rs"]
 mod listing;
+#[path = "cli/own_tree.rs"]
+mod own_tree;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/script.rs"]

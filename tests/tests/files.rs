@@ -347,7 +347,7 @@ on_every_way! {
         assert_eq!(root[1].ino, task.stat("/").unwrap().attr.ino);
         assert_eq!(root.len(), 2 + 7);
         let top: Vec<_> = task.opendir("/").unwrap().map(|r| String::from_utf8(r.unwrap().name).unwrap()).collect();
-        assert_eq!(top, [".", "..", "dev", "rom"]);
+        assert_eq!(top, [".", "..", "dev", "proc", "rom"]);
     }
 
     fn a_task_that_ends_gives_back_what_it_had(way: Way) {
