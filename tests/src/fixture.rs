@@ -91,18 +91,16 @@ pub fn rust_plugin(package: &Path, library: &str) -> PathBuf {
     file
 }
 
-/// `libnxvfs.so`, built as this test was. What is up to date is not built again.
+/// `libnxvfs.so`, built into `target/fixtures`: files of plugins are called alike whatever they were built with, so that a
+/// build of its own beside the outer one would replace what that has made. What is up to date is not built again.
 pub fn host_library() -> PathBuf {
-    let profile = target_profile();
+    let fixtures = target().join("fixtures");
     let mut build = inner_cargo();
     build
         .args(["build", "--offline", "-p", "nxvfs-capi", "--manifest-path"])
         .arg(repository().join("Cargo.toml"));
-    if profile.ends_with("release") {
-        build.arg("--release");
-    }
-    run(build.env("CARGO_TARGET_DIR", target()));
-    let file = profile.join("libnxvfs.so");
+    run(build.env("CARGO_TARGET_DIR", &fixtures));
+    let file = fixtures.join("debug/libnxvfs.so");
     assert!(file.is_file(), "{} was not built", file.display());
     file
 }
@@ -118,16 +116,11 @@ fn inner_cargo() -> Command {
     build
 }
 
-/// The folder of a profile's results that this test lies in.
-fn target_profile() -> PathBuf {
-    // …/target/debug/deps/TEST
-    let exe = std::env::current_exe().expect("this test's own file");
-    exe.ancestors().nth(2).expect("a test lies two levels down").to_owned()
-}
-
 /// The folder of build results that this test lies in.
 fn target() -> PathBuf {
-    target_profile().parent().expect("a profile lies in the target folder").to_owned()
+    // …/target/debug/deps/TEST
+    let exe = std::env::current_exe().expect("this test's own file");
+    exe.ancestors().nth(3).expect("a test lies three levels down").to_owned()
 }
 
 fn copy_tree(from: &Path, to: &Path) {
