@@ -30,6 +30,8 @@ pub enum Holder {
         /// The address.
         address: usize,
     },
+    /// A copy of a file in memory, by the file's path.
+    Copy(Arc<str>),
     /// An address in place that was handed out.
     Borrow {
         /// The task's number.
@@ -46,6 +48,7 @@ impl Holder {
             Self::Descriptor { .. } => "descriptor",
             Self::WorkingDirectory { .. } => "cwd",
             Self::Mapping { .. } => "mapping",
+            Self::Copy(_) => "copy",
             Self::Borrow { .. } => "borrow",
         }
     }
@@ -53,7 +56,7 @@ impl Holder {
     /// The name, without the kind.
     pub fn name(&self) -> String {
         match self {
-            Self::Mount(name) | Self::Device(name) => name.to_string(),
+            Self::Mount(name) | Self::Device(name) | Self::Copy(name) => name.to_string(),
             Self::Descriptor { task, fd } => format!("{fd} of task {task}"),
             Self::WorkingDirectory { task } | Self::Borrow { task } => format!("of task {task}"),
             Self::Mapping { task, address } => format!("at {address:#x} of task {task}"),
@@ -65,6 +68,7 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self {
             Self::WorkingDirectory { .. } => "working directory",
+            Self::Copy(_) => "copy in memory of",
             other => other.kind(),
         };
         write!(f, "{kind} {}", self.name())

@@ -2,6 +2,7 @@
 
 use nxvfs_abi::block::{GEOMETRY_AVAILABLE, GEOMETRY_WRITABLE, Geometry};
 
+use super::resident::Residence;
 use crate::base::error::teach;
 use crate::base::sync::{Arc, Mutex, lock};
 use crate::base::{Errno, Hold, Holder, Holders, Result};
@@ -44,6 +45,7 @@ pub struct BlockDevice {
     grant: Option<CheckedGrant>,
     holders: Holders,
     claims: Mutex<Claims>,
+    resident: Residence,
     /// Makes reading, changing and writing back part of a sector one step.
     partial: Mutex<()>,
     _module: Hold,
@@ -77,6 +79,7 @@ impl BlockDevice {
             grant,
             holders: Holders::default(),
             claims: Mutex::default(),
+            resident: Residence::default(),
             partial: Mutex::new(()),
             _module: hold,
         }))
@@ -115,6 +118,11 @@ impl BlockDevice {
     /// The medium as memory.
     pub fn grant(&self) -> Option<&CheckedGrant> {
         self.grant.as_ref()
+    }
+
+    /// The place of its copy in memory, if its node is mapped.
+    pub fn resident(&self) -> &Residence {
+        &self.resident
     }
 
     /// Who uses it.

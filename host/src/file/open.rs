@@ -7,7 +7,7 @@ use nxvfs_abi::{Ctx, Grow};
 use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU32, Mutex, OnceLock, Ordering, lock};
 use crate::base::{Errno, Hold, Holder, Result};
-use crate::device::{BlockDevice, Stream};
+use crate::device::{BlockDevice, Residence, Stream};
 use crate::mapping::Borrow;
 use crate::tree::{Caller, Dentry, EXECUTE, Follow, Inode, PseudoKind, READ, Stat, Tree, VolumeNode, WRITE};
 
@@ -81,6 +81,8 @@ pub struct OpenFile {
     flags: AtomicU32,
     pub(super) position: Mutex<u64>,
     pub(super) content: Content,
+    /// Late failures of the file that were there when it was opened, or were told since.
+    late: Mutex<u64>,
     /// The address in place that was handed out, pinned until the file is closed.
     borrow: OnceLock<Borrow>,
     /// Last: keeps the volume mounted until everything above has been given back.
@@ -219,11 +221,17 @@ impl OpenFile {
     }
 
     fn make(dentry: Arc<Dentry>, flags: Flags, content: Content, hold: Option<Hold>) -> Arc<Self> {
+        let late = match &content {
+            Content::Regular { node, .. } => node.resident().late().count(),
+            Content::Block { device, .. } => device.resident().late().count(),
+            _ => 0,
+        };
         Arc::new(Self {
             dentry,
             flags: AtomicU32::new(flags.0),
             position: Mutex::new(0),
             content,
+            late: Mutex::new(late),
             borrow: OnceLock::new(),
             hold,
         })
@@ -323,9 +331,18 @@ impl OpenFile {
     /// One descriptor of the file was closed: late errors come out here.
     pub fn flush(&self, ctx: &Ctx) -> Result<()> {
         match &self.content {
-            Content::Regular { node, handle } => node.mount().volume().flush(ctx, node.node(), *handle),
+            Content::Regular { node, handle } => {
+                node.mount().volume().flush(ctx, node.node(), *handle)?;
+                self.late(node.resident())
+            }
+            Content::Block { device, .. } => self.late(device.resident()),
             _ => Ok(()),
         }
+    }
+
+    /// Tells once of failures that came when nobody asked.
+    pub(super) fn late(&self, residence: &Residence) -> Result<()> {
+        residence.late().since(&mut lock(&self.late))
     }
 }
 

@@ -7,6 +7,7 @@ use nxvfs_abi::types::open;
 use super::open::{Content, OpenFile};
 use crate::base::sync::lock;
 use crate::base::{Errno, Result};
+use crate::mapping::touch;
 use crate::tree::Inode;
 
 /// From where `lseek` counts.
@@ -32,9 +33,16 @@ impl OpenFile {
         if !self.flags().readable() {
             return Err(Errno::EBADF.into());
         }
+        touch(buf);
         match &self.content {
             Content::Regular { node, handle } => {
-                let done = node.mount().volume().read(ctx, node.node(), *handle, offset, buf);
+                let mut below = |offset, buf: &mut [u8]| {
+                    node.mount().volume().read(ctx, node.node(), *handle, offset, buf)
+                };
+                let done = match node.resident().memory() {
+                    None => below(offset, buf),
+                    Some(memory) => memory.read(offset, buf, &mut below),
+                };
                 node.expire();
                 done
             }
@@ -44,8 +52,11 @@ impl OpenFile {
                 if len == 0 {
                     return Ok(0);
                 }
-                device.read_at(offset, &mut buf[..len], 0)?;
-                Ok(len)
+                let mut below = |offset, buf: &mut [u8]| device.read_at(offset, buf, 0).map(|()| buf.len());
+                match device.resident().memory() {
+                    None => below(offset, &mut buf[..len]),
+                    Some(memory) => memory.read(offset, &mut buf[..len], &mut below),
+                }
             }
             Content::Stream(stream) => {
                 if !stream.has_position() {
@@ -86,9 +97,15 @@ impl OpenFile {
         if offset.checked_add(buf.len() as u64).is_none_or(|end| end > i64::MAX as u64) {
             return Err(Errno::EFBIG.into());
         }
+        touch(buf);
         match &self.content {
             Content::Regular { node, handle } => {
-                let done = node.mount().volume().write(ctx, node.node(), *handle, offset, buf, flags);
+                let volume = node.mount().volume();
+                let below = |buf: &[u8]| volume.write(ctx, node.node(), *handle, offset, buf, flags);
+                let at = if flags & open::O_APPEND == 0 { Some(offset) } else { None };
+                let done = node
+                    .resident()
+                    .change(|| below(buf), |memory| memory.write(at, buf, &mut |buf| below(buf)));
                 node.expire();
                 done
             }
@@ -98,8 +115,11 @@ impl OpenFile {
                     return Err(Errno::ENOSPC.into());
                 }
                 let len = end.saturating_sub(offset).min(buf.len() as u64) as usize;
-                device.write_at(offset, &buf[..len], 0)?;
-                Ok(len)
+                let buf = &buf[..len];
+                let below = |buf: &[u8]| device.write_at(offset, buf, 0).map(|()| buf.len());
+                device
+                    .resident()
+                    .change(|| below(buf), |memory| memory.write(Some(offset), buf, &mut |buf| below(buf)))
             }
             Content::Stream(stream) => {
                 if !stream.has_position() {
@@ -207,22 +227,31 @@ impl OpenFile {
             return Err(Errno::ENXIO.into());
         }
         let how = if whence == Whence::Data { SEEK_DATA } else { SEEK_HOLE };
-        if let Content::Regular { node, handle } = &self.content
-            && let Some(found) = node.mount().volume().seek(ctx, node.node(), *handle, offset, how)?
-        {
-            return Ok(found);
+        if let Content::Regular { node, handle } = &self.content {
+            // What was stored into views counts, and the file system does not know of it yet.
+            node.resident().write_back()?;
+            if let Some(found) = node.mount().volume().seek(ctx, node.node(), *handle, offset, how)? {
+                return Ok(found);
+            }
         }
         // A file system that does not tell has no holes but the end.
         Ok(if whence == Whence::Data { offset } else { len })
     }
 
-    /// Brings the file to its medium. POSIX `fsync`.
+    /// Brings the file to its medium, with what was stored into views. POSIX `fsync`. Errors: the file system's, and
+    /// once each those that came when nobody asked.
     pub fn sync(&self, ctx: &Ctx, data_only: bool) -> Result<()> {
         match &self.content {
             Content::Regular { node, handle } => {
-                node.mount().volume().fsync(ctx, node.node(), *handle, data_only)
+                node.resident().write_back()?;
+                node.mount().volume().fsync(ctx, node.node(), *handle, data_only)?;
+                self.late(node.resident())
             }
-            Content::Block { device, .. } => device.flush(),
+            Content::Block { device, .. } => {
+                device.resident().write_back()?;
+                device.flush()?;
+                self.late(device.resident())
+            }
             Content::Directory => match self.dentry.inode() {
                 Inode::Volume(node) => node.mount().volume().fsync(ctx, node.node(), 0, data_only),
                 Inode::Pseudo(_) => Ok(()),

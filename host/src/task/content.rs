@@ -2,10 +2,11 @@
 
 use super::Task;
 use nxvfs_abi::Grow;
-use nxvfs_abi::filesystem::{SET_SIZE, SetAttr};
+use nxvfs_abi::filesystem::{FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE, FALLOC_ZERO_RANGE, SET_SIZE, SetAttr};
 
 use crate::base::sync::Arc;
 use crate::base::{Errno, Result};
+use crate::device::Change;
 use crate::file::{OpenFile, Whence};
 use crate::tree::Stat;
 
@@ -119,9 +120,17 @@ impl Task {
         }
         let Some((node, handle)) = file.regular() else { return Err(Errno::ENODEV.into()) };
         let volume = node.mount().volume();
-        let done = volume.fallocate(&self.caller.ctx(), node.node(), handle, mode, offset, len);
-        node.expire();
-        done
+        let grow = mode & FALLOC_KEEP_SIZE == 0;
+        let change = match mode & (FALLOC_PUNCH_HOLE | FALLOC_ZERO_RANGE) {
+            0 if grow => Change::Extend(offset + len),
+            0 => Change::Extend(0),
+            _ => Change::Zero { offset, len, grow },
+        };
+        node.change(change, &mut || {
+            let done = volume.fallocate(&self.caller.ctx(), node.node(), handle, mode, offset, len);
+            node.expire();
+            done
+        })
     }
 
     /// Moves the position. POSIX `lseek`.

@@ -3,8 +3,9 @@
 use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, lock};
 use crate::base::{Errno, Result};
-use crate::bridge::{self, FindingItem, MountRequest, ProbeFound, Target, Token, WireParam};
+use crate::bridge::{self, FindingItem, Mapper, MountRequest, ProbeFound, Target, Token, WireParam};
 use crate::device::{BlockDevice, MountView, Openable, Standard};
+use crate::mapping::Budget;
 use crate::plugin::{Found, Kind, PluginOptions, Registry};
 use crate::tree::{Caller, Dentry, Inode, MmapMode, MountSpec, Mounted, PseudoKind, Tree};
 
@@ -64,6 +65,8 @@ pub struct Host {
     tree: Tree,
     devices: Mutex<Vec<(Arc<BlockDevice>, Arc<Dentry>)>>,
     plugins: Registry,
+    /// What copies of mapped files may take.
+    budget: Arc<Budget>,
     next_task: AtomicU64,
 }
 
@@ -74,6 +77,7 @@ impl Host {
             tree: Tree::new(),
             devices: Mutex::default(),
             plugins: Registry::new(options),
+            budget: Arc::new(Budget::of_machine()),
             next_task: AtomicU64::new(1),
         };
         host.tree.mkdir(&Caller::host(), &host.tree.root(), b"/dev", 0o755)?;
@@ -86,6 +90,24 @@ impl Host {
     /// The plugins.
     pub fn plugins(&self) -> &Registry {
         &self.plugins
+    }
+
+    /// What the copies in memory of mapped files take, and may take.
+    pub fn mapping_budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    /// The plugin that maps files through memory, loaded if it must be. Errors: ENODEV there is none.
+    pub(super) fn mapper(&self) -> Result<Found> {
+        /// The driver that is used: there is one policy so far.
+        const MAPPER: &str = "rammap";
+        self.plugins.driver(Kind::Mapper, MAPPER)
+    }
+
+    /// A mapper for one file. Errors: ENODEV there is none, and the plugin's.
+    pub(super) fn attach_mapper(&self, path: &str) -> Result<Mapper> {
+        let found = self.mapper()?;
+        Mapper::attach(&found.module, "rammap", path, &found.params(&[])?)
     }
 
     pub(super) fn tree(&self) -> &Tree {
@@ -202,6 +224,7 @@ impl Host {
                 params: &params,
                 read_only: options.read_only,
                 mmap: options.mmap,
+                mapper: &|| self.mapper().map(drop),
             };
             self.tree.mount(target.as_bytes(), &spec)
         };

@@ -8,6 +8,7 @@ use super::access::{Caller, WRITE};
 use super::inode::Inode;
 use super::{Tree, TreeError};
 use crate::base::{Errno, Result};
+use crate::device::Change;
 
 impl Tree {
     /// Changes attributes of what a path named. Errors: EROFS, EPERM (not the owner; the host's own tree), EACCES (a
@@ -29,9 +30,15 @@ impl Tree {
         let mount = node.mount();
         mount.need_writable()?;
         let _alive = mount.enter()?;
-        mount.volume().setattr(&caller.ctx(), node.node(), set)?;
-        node.expire();
-        Ok(())
+        let mut below = || {
+            let done = mount.volume().setattr(&caller.ctx(), node.node(), set);
+            node.expire();
+            done.map(drop)
+        };
+        if set.valid & SET_SIZE == 0 {
+            return below();
+        }
+        node.change(Change::Resize(set.size_bytes), &mut below)
     }
 }
 

@@ -10,6 +10,7 @@ use super::pseudo::{PseudoKind, PseudoNode};
 use crate::base::sync::{Arc, AtomicBool, AtomicU64, Ordering, RwLock, read, write};
 use crate::base::{Errno, Result};
 use crate::bridge::FoundNode;
+use crate::device::{Change, Residence};
 
 /// Attributes with the number of the volume, as `stat` tells them.
 #[derive(Clone, Copy)]
@@ -28,6 +29,7 @@ pub struct VolumeNode {
     /// What the file system counts for us; given back when the object ends.
     count: AtomicU64,
     attr: RwLock<Known>,
+    resident: Residence,
     /// The host changed something that the attributes depend on: they are asked for again when somebody needs them.
     stale: AtomicBool,
 }
@@ -64,7 +66,15 @@ impl VolumeNode {
         let known =
             Known { attr, valid_ns: attr_valid_ns, valid_until: until(attr_valid_ns), epoch: mount.epoch() };
         let (attr, stale) = (RwLock::new(known), AtomicBool::new(false));
-        Arc::new(Self { mount, node, file_type, count: AtomicU64::new(0), attr, stale })
+        Arc::new(Self {
+            mount,
+            node,
+            file_type,
+            count: AtomicU64::new(0),
+            attr,
+            resident: Residence::default(),
+            stale,
+        })
     }
 
     /// The mount.
@@ -75,6 +85,26 @@ impl VolumeNode {
     /// The file system's number of the node.
     pub fn node(&self) -> u64 {
         self.node
+    }
+
+    /// The place of its copy in memory, if it is mapped.
+    pub fn resident(&self) -> &Residence {
+        &self.resident
+    }
+
+    /// Makes a change of the content that is no write, and what follows from it in memory.
+    pub fn change(&self, change: Change, below: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        let below = std::cell::RefCell::new(below);
+        self.resident.change(
+            || {
+                (*below.borrow_mut())()?;
+                if let (Change::Resize(len), Some(views)) = (change, self.resident.get()) {
+                    views.cut(len);
+                }
+                Ok(())
+            },
+            |memory| memory.change(change, &mut **below.borrow_mut()),
+        )
     }
 
     /// Takes over the count and the attributes of one more answer about this node.

@@ -133,6 +133,16 @@ impl Mount {
         Ok(())
     }
 
+    /// Brings back what was stored into views and could not be before. Errors: the file system's, and then it is kept.
+    pub fn write_back(&self) -> Result<()> {
+        let nodes: Vec<_> = lock(&self.nodes).values().filter_map(Weak::upgrade).collect();
+        nodes.iter().filter(|node| node.resident().keeps()).try_for_each(|node| {
+            node.resident().write_back().map_err(|e| {
+                e.doing(format_args!("stores into a view of a file on {} are not on it yet", self.path))
+            })
+        })
+    }
+
     /// Number of invalidations so far.
     pub(super) fn epoch(&self) -> u64 {
         self.invalidations.0.load(Ordering::Acquire)
@@ -143,7 +153,7 @@ impl Mount {
     }
 
     /// Whether anything of the volume may ever change.
-    pub(super) fn mutable(&self) -> bool {
+    pub fn mutable(&self) -> bool {
         self.volume.info().flags & INFO_IMMUTABLE == 0
     }
 

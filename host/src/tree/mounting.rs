@@ -29,6 +29,8 @@ pub struct MountSpec<'a> {
     pub read_only: bool,
     /// How files shall be mapped.
     pub mmap: MmapMode,
+    /// Whether there is a mapper for copies in memory, loaded if it must be. Errors: ENODEV.
+    pub mapper: &'a dyn Fn() -> Result<()>,
 }
 
 /// What a successful mount tells.
@@ -84,7 +86,7 @@ impl Tree {
             medium_len_bytes: spec.device.as_ref().map_or(0, |d| d.len_bytes()),
         };
         let (volume, root_attr) = bridge::mount(spec.module, &request, &host_ctx())?;
-        let agreement = negotiate(&volume, spec.device.as_deref(), spec.mmap);
+        let agreement = negotiate(&volume, spec.device.as_deref(), spec.mmap, spec.mapper);
         if spec.mmap == MmapMode::Xip && agreement.tier != Tier::Xip {
             let _ = volume.unmount(&host_ctx());
             return Err(TreeError::NoXip { reason: agreement.reason }.into());
@@ -173,6 +175,9 @@ impl Tree {
     }
 
     pub(super) fn end_mount(&self, mount: &Arc<Mount>) -> Result<()> {
+        if mount.holders.list().is_empty() {
+            mount.write_back()?;
+        }
         if !mount.holders.close() {
             let (path, holders) = (mount.path.to_string(), mount.holders.describe());
             return Err(TreeError::MountBusy { path, holders }.into());
