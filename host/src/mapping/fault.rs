@@ -18,7 +18,7 @@ use rustix::mm::{UserfaultfdFlags, userfaultfd};
 use super::region::Region;
 use super::view::overlap;
 use super::vma::page;
-use crate::base::sync::{Arc, AtomicUsize, Mutex, OnceLock, Ordering, Weak, lock};
+use crate::base::sync::{Arc, AtomicUsize, Condvar, Mutex, OnceLock, Ordering, Weak, lock, wait};
 use crate::base::{Errno, Result};
 
 /// Threads that fill pages: while one waits for a slow medium, others go on.
@@ -35,10 +35,19 @@ struct Watched {
     first_page: u64,
 }
 
+#[derive(Default)]
+struct State {
+    watched: BTreeMap<usize, Watched>,
+    /// Copies that a thread fills now. Whoever unmaps pages of one waits for it, so that nothing of a view is in use when
+    /// it has ended.
+    serving: Vec<Arc<Region>>,
+}
+
 /// The channel to the kernel. One for the process, for good: views of any host come and go.
 struct Faults {
     kernel: OwnedFd,
-    watched: Mutex<BTreeMap<usize, Watched>>,
+    state: Mutex<State>,
+    served: Condvar,
 }
 
 const POISON: Opcode = rustix::ioctl::opcode::read_write::<Poison>(0xaa, raw::_UFFDIO_POISON as u8);
@@ -60,7 +69,8 @@ fn faults() -> Option<&'static Faults> {
         let needed = u64::from(raw::UFFD_FEATURE_MISSING_SHMEM | raw::UFFD_FEATURE_POISON);
         let mut api = raw::uffdio_api { api: u64::from(raw::UFFD_API), features: needed, ioctls: 0 };
         call::<{ number::UFFDIO_API }, _>(&kernel, &mut api).ok()?;
-        let faults: &'static Faults = Box::leak(Box::new(Faults { kernel, watched: Mutex::default() }));
+        let faults: &'static Faults =
+            Box::leak(Box::new(Faults { kernel, state: Mutex::default(), served: Condvar::new() }));
         for _ in 0..THREADS {
             let thread = std::thread::Builder::new().name("nxvfs-fault".to_owned());
             thread.spawn(move || faults.serve()).ok()?;
@@ -89,7 +99,7 @@ pub(super) fn available() -> bool {
 pub(super) fn watch(pages: Range<usize>, region: &Arc<Region>, first_page: u64) -> Result<()> {
     let faults = faults().ok_or(Errno::ENOTSUP)?;
     let watched = Watched { end: pages.end, region: Arc::downgrade(region), first_page };
-    lock(&faults.watched).insert(pages.start, watched);
+    lock(&faults.state).watched.insert(pages.start, watched);
     WATCHED.fetch_add(1, Ordering::Release);
     let mut register = raw::uffdio_register {
         range: range_of(&pages),
@@ -109,18 +119,24 @@ pub(super) fn forget(pages: &Range<usize>) {
         return;
     }
     let Some(faults) = faults() else { return };
-    let mut watched = lock(&faults.watched);
-    for start in overlapping(&watched, pages) {
-        let Some(old) = watched.remove(&start) else { continue };
+    let mut state = lock(&faults.state);
+    let mut gone = Vec::new();
+    for start in overlapping(&state.watched, pages) {
+        let Some(old) = state.watched.remove(&start) else { continue };
         WATCHED.fetch_sub(1, Ordering::Release);
+        gone.push(old.region.clone());
         for rest in [start..pages.start.min(old.end), pages.end.max(start)..old.end] {
             if rest.start < rest.end {
                 let first_page = old.first_page + ((rest.start - start) / page()) as u64;
                 let part = Watched { end: rest.end, region: old.region.clone(), first_page };
-                watched.insert(rest.start, part);
+                state.watched.insert(rest.start, part);
                 WATCHED.fetch_add(1, Ordering::Release);
             }
         }
+    }
+    let served = |region: &Arc<Region>| gone.iter().any(|g| std::ptr::eq(g.as_ptr(), Arc::as_ptr(region)));
+    while state.serving.iter().any(served) {
+        state = wait(&faults.served, state);
     }
 }
 
@@ -145,8 +161,8 @@ fn touch_watched(buffer: &[u8]) {
     let bytes = buffer.as_ptr_range();
     let bytes = bytes.start.expose_provenance()..bytes.end.expose_provenance();
     let ranges: Vec<Range<usize>> = {
-        let watched = lock(&faults.watched);
-        let starts = overlapping(&watched, &bytes);
+        let State { watched, .. } = &*lock(&faults.state);
+        let starts = overlapping(watched, &bytes);
         starts.iter().map(|start| overlap(&bytes, &(*start..watched[start].end))).collect()
     };
     for range in ranges {
@@ -186,24 +202,38 @@ impl Faults {
         let at = address - address % page();
         let one = at..at + page();
         let found = {
-            let watched = lock(&self.watched);
-            let start = overlapping(&watched, &one).pop();
-            start.map(|start| {
-                let w = &watched[&start];
-                (w.region.upgrade(), w.first_page + ((at - start) / page()) as u64, w.end)
-            })
+            let mut state = lock(&self.state);
+            let start = overlapping(&state.watched, &one).pop();
+            let watched = start.map(|start| (start, &state.watched[&start]));
+            let found = watched.and_then(|(start, w)| {
+                Some((w.region.upgrade()?, w.first_page + ((at - start) / page()) as u64, w.end))
+            });
+            state.serving.extend(found.as_ref().map(|(region, ..)| region.clone()));
+            found
         };
         // Where nobody watches any more the touch is repeated, and meets what is there now.
-        let Some((Some(region), number, end)) = found else { return self.wake(&one) };
+        let Some((region, number, end)) = found else { return self.wake(&one) };
+        self.fill(&region, number, &one, end);
+        let mut state = lock(&self.state);
+        let served = state.serving.iter().position(|other| Arc::ptr_eq(other, &region));
+        // The last of a copy is never here: whoever ends its views waits for this.
+        drop(region);
+        served.map(|at| state.serving.swap_remove(at));
+        drop(state);
+        self.served.notify_all();
+    }
+
+    /// Fills a page that was touched, and those behind it, up to `end`, that probably will be.
+    fn fill(&self, region: &Region, number: u64, one: &Range<usize>, end: usize) {
         if let Err(e) = region.fill(number..number + 1) {
             log::error!("a page of a mapped file cannot be read, SIGBUS for who touched it: {e}");
-            let mut poison = Poison { range: range_of(&one), mode: 0, updated: 0 };
+            let mut poison = Poison { range: range_of(one), mode: 0, updated: 0 };
             if call::<POISON, _>(&self.kernel, &mut poison).is_err() {
-                self.wake(&one);
+                self.wake(one);
             }
             return;
         }
-        self.wake(&one);
+        self.wake(one);
         let ahead = (region.ahead_bytes / page() as u64).min(((end - one.end) / page()) as u64);
         if ahead > 0 && region.fill(number + 1..number + 1 + ahead).is_ok() {
             self.wake(&(one.end..one.end + ahead as usize * page()));
