@@ -121,6 +121,8 @@ on_both_links! {
         assert!(!touchable(address + 2 * page) && !touchable(address + 4 * page - 1));
         assert!(seen(&view, 0, page + 10) == content[..page + 10]);
         assert!(seen(&view, page + 10, 50).iter().all(|b| *b == 0));
+        errno(view.read_at(2 * page - 1, &mut [0; 2]), Errno::EFAULT);
+        errno(view.write_at(3 * page, &[1]), Errno::EFAULT);
         task.ftruncate(fd, 4 * page as u64).unwrap();
         assert!(seen(&view, page + 10, 3 * page - 10).iter().all(|b| *b == 0), "what was cut does not come back");
         let hole = FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE;
@@ -328,6 +330,7 @@ on_both_links! {
         // The medium loses its second half.
         File::options().write(true).open(&image).unwrap().set_len(100_000).unwrap();
         assert!(!touchable(view.as_ptr().addr() + 150_000));
+        errno(view.read_at(160_000, &mut [0; 10]), Errno::EFAULT);
         assert!(seen(&view, 0, 100) == pattern(7, 200_000)[..100]);
         let filled = MapRequest { populate: true, ..MapRequest::read(100_000, 50_000) };
         errno(task.map(fd, &filled).map(drop), Errno::EIO);

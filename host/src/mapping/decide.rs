@@ -44,8 +44,7 @@ pub(super) fn map(source: &Source, asker: &Asker<'_>, request: &MapRequest) -> R
     if len == 0 {
         return Err(MapError::Empty {}.into());
     }
-    let page = page() as u64;
-    if offset.checked_add(len as u64 + 2 * page).is_none_or(|end| end > i64::MAX as u64) {
+    if offset.checked_add(len as u64).is_none_or(|end| end > i64::MAX as u64) {
         return Err(MapError::Overflow { offset, len }.into());
     }
     let Some(mapped) = Mapped::of(source) else { return memory(source, asker, request) };
