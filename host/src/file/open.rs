@@ -7,7 +7,7 @@ use nxvfs_abi::{Ctx, Grow};
 use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU32, Mutex, OnceLock, Ordering, lock};
 use crate::base::{Errno, Hold, Holder, Result};
-use crate::device::{BlockDevice, Stream};
+use crate::device::{BlockDevice, NodeClaim, Seen, Stream};
 use crate::mapping::Borrow;
 use crate::tree::{Caller, Dentry, EXECUTE, Follow, Inode, PseudoKind, READ, Stat, Tree, VolumeNode, WRITE};
 
@@ -67,6 +67,10 @@ pub(super) enum Content {
     Directory,
     Block {
         device: Arc<BlockDevice>,
+        /// What this opening has been told of late errors.
+        seen: Seen,
+        /// The right to write, if it is open for that.
+        _claim: Option<NodeClaim>,
         _hold: Hold,
     },
     /// An opening of a node of the host's own.
@@ -156,7 +160,8 @@ impl OpenFile {
                     if changes && !device.writable() {
                         return Err(FileError::ReadOnly { path: path() }.into());
                     }
-                    Content::Block { device, _hold: hold }
+                    let claim = flags.writable().then(|| device.claim_node()).transpose()?;
+                    Content::Block { seen: device.user(), device, _claim: claim, _hold: hold }
                 }
                 PseudoKind::Node(node) => Content::Stream(node.open(&ctx, flags.0)?),
                 PseudoKind::Directory | PseudoKind::Link(_) => return Err(Errno::ENXIO.into()),

@@ -1,6 +1,7 @@
 //! Bytes in and out of an open file, and its position.
 
 use nxvfs_abi::Ctx;
+use nxvfs_abi::block::WRITE_FUA;
 use nxvfs_abi::filesystem::{SEEK_DATA, SEEK_HOLE};
 use nxvfs_abi::types::open;
 
@@ -98,7 +99,8 @@ impl OpenFile {
                     return Err(Errno::ENOSPC.into());
                 }
                 let len = end.saturating_sub(offset).min(buf.len() as u64) as usize;
-                device.write_at(offset, &buf[..len], 0)?;
+                let through = if flags & open::O_DSYNC != 0 { WRITE_FUA } else { 0 };
+                device.write_at(offset, &buf[..len], through)?;
                 Ok(len)
             }
             Content::Stream(stream) => {
@@ -222,7 +224,7 @@ impl OpenFile {
             Content::Regular { node, handle } => {
                 node.mount().volume().fsync(ctx, node.node(), *handle, data_only)
             }
-            Content::Block { device, .. } => device.flush(),
+            Content::Block { device, seen, .. } => device.flush(seen),
             Content::Directory => match self.dentry.inode() {
                 Inode::Volume(node) => node.mount().volume().fsync(ctx, node.node(), 0, data_only),
                 Inode::Pseudo(_) => Ok(()),

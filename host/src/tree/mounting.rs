@@ -71,7 +71,7 @@ impl Tree {
         let invalidations = Arc::new(Invalidations::default());
         let mount_token = Token::new(Target::Mount(invalidations.clone()));
         let device_token = spec.device.as_ref().map(|device| {
-            Token::new(Target::Device(Arc::new(MountView { device: device.clone(), writable, xip })))
+            Token::new(Target::Device(Arc::new(MountView { seen: device.user(), device: device.clone(), writable, xip })))
         });
         let request = MountRequest {
             driver: spec.driver,
