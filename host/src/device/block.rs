@@ -6,6 +6,7 @@ use super::cache::{CacheBudget, CacheStatus};
 use super::claims::{RangeClaim, Use};
 use super::late::Seen;
 use super::medium::Medium;
+use super::view::MountView;
 use crate::base::error::teach;
 use crate::base::sync::{Arc, Mutex, lock};
 use crate::base::{Errno, Hold, Holder, Holders, Result};
@@ -173,7 +174,8 @@ impl BlockDevice {
         let holder = format!("mount {mount}");
         let range = self.medium.claims.take(&self.node, kind, self.range(), holder)?;
         let hold = self.hold(Holder::Mount(mount))?;
-        Ok(Claim { device: self.clone(), seen: self.user(), writable, _range: range, _hold: hold })
+        let seen = Arc::new(self.user());
+        Ok(Claim { device: self.clone(), seen, writable, _range: range, _hold: hold })
     }
 
     /// Takes the device for a descriptor that writes. Errors: EBUSY a volume that writes is mounted on it.
@@ -283,16 +285,16 @@ impl Drop for BlockDevice {
 /// A device taken by a mount.
 pub struct Claim {
     device: Arc<BlockDevice>,
-    seen: Seen,
+    seen: Arc<Seen>,
     writable: bool,
     _range: RangeClaim,
     _hold: Hold,
 }
 
 impl Claim {
-    /// The device.
-    pub fn device(&self) -> &Arc<BlockDevice> {
-        &self.device
+    /// The device as the services offer it to the mount; `xip`: also as memory, if it is that.
+    pub fn view(&self, xip: bool) -> MountView {
+        MountView { device: self.device.clone(), seen: self.seen.clone(), writable: self.writable, xip }
     }
 
     /// Gives the device back after everything is on it. Errors: as [`BlockDevice::flush`].

@@ -11,13 +11,13 @@ use crate::bridge::{CheckedGrant, DeviceService};
 /// What one mount may do with its device.
 pub struct MountView {
     /// The device. The mount's claim keeps it attached.
-    pub device: Arc<BlockDevice>,
+    pub(super) device: Arc<BlockDevice>,
     /// What the mount has been told of late errors.
-    pub seen: Seen,
+    pub(super) seen: Arc<Seen>,
     /// Whether the mount may write.
-    pub writable: bool,
+    pub(super) writable: bool,
     /// Whether the file system may use the medium as memory.
-    pub xip: bool,
+    pub(super) xip: bool,
 }
 
 impl DeviceService for MountView {

@@ -4,7 +4,7 @@ use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::base::{Errno, Result};
 use crate::bridge::{self, FindingItem, MountRequest, ProbeFound, Target, Token, WireParam};
-use crate::device::{BlockDevice, CacheBudget, MountView, Openable, Standard};
+use crate::device::{BlockDevice, CacheBudget, Openable, Standard};
 use crate::plugin::{Found, Kind, PluginOptions, Registry};
 use crate::tree::{Caller, Dentry, Inode, MmapMode, MountSpec, Mounted, PseudoKind, Tree};
 
@@ -242,8 +242,7 @@ impl Host {
         let device =
             self.source_device(source)?.ok_or_else(|| HostError::NotBlock { path: source.to_owned() })?;
         let claim = device.claim(source.into(), writable)?;
-        let view = MountView { seen: device.user(), device: device.clone(), writable, xip: true };
-        let token = Token::new(Target::Device(Arc::new(view)));
+        let token = Token::new(Target::Device(Arc::new(claim.view(true))));
         let request = MountRequest {
             driver: fs,
             label: source,
