@@ -2,11 +2,15 @@
 
 use std::ffi::OsStr;
 
+use nxvfs_abi::types::{PARAM_BOOL, PARAM_FILE};
+
 use super::Host;
 use super::host::HostError;
 use crate::base::sync::Arc;
 use crate::base::{Errno, Error, Result};
+use crate::bridge::{Target, Token, WireParam};
 use crate::device::{AttachSpec, BlockDevice};
+use crate::file::Opener;
 use crate::plugin::Kind;
 use crate::plugin::manifest::ParamType;
 use crate::plugin::params::ParamValue;
@@ -30,7 +34,8 @@ impl Host {
             let (ours, given): (Vec<_>, Vec<_>) =
                 given.iter().cloned().partition(|(name, _)| name == "cache" && !theirs);
             let cache_bytes = cache_bytes(&ours, self.cache_budget().limit_bytes() / 4)?;
-            let params = found.params(&given)?;
+            let mut params = found.params(&given)?;
+            let tokens = self.open_files(&mut params, node)?;
             let given = given.into_iter().map(|(name, value)| (name, value.unwrap_or_else(|| "y".to_owned())));
             self.add(BlockDevice::attach(AttachSpec {
                 module: &found.module,
@@ -40,7 +45,7 @@ impl Host {
                 given: given.collect(),
                 budget: self.cache_budget(),
                 cache_bytes,
-                keeps: None,
+                keeps: Some(Box::new(tokens)),
             })?)
         };
         attach().map_err(|e: Error| e.doing(format_args!("attach {driver} {node}")))
@@ -65,6 +70,21 @@ impl Host {
             self.add(parent.partition(node, start_sector, sector_count)?)
         };
         attach().map_err(|e: Error| e.doing(format_args!("attach a part of {parent} as {node}")))
+    }
+
+    /// Opens the files of the VFS among the parameters. They are open as long as the tokens live.
+    fn open_files(&self, params: &mut [WireParam], node: &str) -> Result<Vec<Token>> {
+        let read_only = params.iter().any(|p| p.name == "ro" && p.kind == PARAM_BOOL && p.number != 0);
+        let (caller, base) = (Caller::host(), self.tree().root());
+        let opener = Opener { tree: self.tree(), caller: &caller, base: &base };
+        let mut tokens = Vec::new();
+        for param in params.iter_mut().filter(|p| p.kind == PARAM_FILE && !p.text.is_empty()) {
+            let file = self.driver_files().open(&opener, &param.text, read_only, node);
+            let token = Token::new(Target::File(file.map_err(|e| e.doing(&param.name))?));
+            param.number = token.number();
+            tokens.push(token);
+        }
+        Ok(tokens)
     }
 
     fn free_node(&self, node: &str) -> Result<()> {

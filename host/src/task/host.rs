@@ -5,6 +5,7 @@ use crate::base::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::base::{Errno, Result};
 use crate::bridge::{self, FindingItem, MountRequest, ProbeFound, Target, Token, WireParam};
 use crate::device::{BlockDevice, CacheBudget, Openable, Standard};
+use crate::file::DriverFiles;
 use crate::plugin::{Found, Kind, PluginOptions, Registry};
 use crate::tree::{Caller, Dentry, Inode, MmapMode, MountSpec, Mounted, PseudoKind, Tree};
 
@@ -64,6 +65,7 @@ pub struct Host {
     tree: Tree,
     devices: Mutex<Vec<(Arc<BlockDevice>, Arc<Dentry>)>>,
     cache_budget: Arc<CacheBudget>,
+    driver_files: DriverFiles,
     plugins: Registry,
     next_task: AtomicU64,
 }
@@ -74,6 +76,7 @@ impl Host {
         let host = Self {
             tree: Tree::new(),
             devices: Mutex::default(),
+            driver_files: DriverFiles::default(),
             cache_budget: Arc::new(CacheBudget::new(options.cache_bytes)),
             plugins: Registry::new(options),
             next_task: AtomicU64::new(1),
@@ -107,6 +110,10 @@ impl Host {
 
     pub(super) fn devices_with_nodes(&self) -> MutexGuard<'_, Vec<(Arc<BlockDevice>, Arc<Dentry>)>> {
         lock(&self.devices)
+    }
+
+    pub(super) fn driver_files(&self) -> &DriverFiles {
+        &self.driver_files
     }
 
     pub(super) fn cache_budget(&self) -> &Arc<CacheBudget> {
