@@ -182,7 +182,11 @@ fn what_a_volume_writes_nobody_else_writes_and_the_other_way_round() {
 fn volumes_that_overlap_may_only_read() {
     let (board, _folder) = parted();
     let board = board.mount("/dev/a", "/a", "romfs", "ro").mount("/dev/loop0", "/whole", "romfs", "ro");
-    taught(board.try_mount("/dev/a", "/x", "romfs", ""), Errno::EBUSY, &["mount /a", "mount /whole", "-o ro"]);
+    taught(
+        board.try_mount("/dev/a", "/x", "romfs", ""),
+        Errno::EBUSY,
+        &["mount /a", "mount /whole", "-o ro"],
+    );
     taught(board.try_mount("/dev/b", "/x", "romfs", ""), Errno::EBUSY, &["mount /whole"]);
     board.unmount("/whole").unwrap();
     // Side by side is no overlap.

@@ -1,7 +1,9 @@
 //! The one place that names the primitives of synchronisation, so that a model checker can stand in for them.
 
 pub use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-pub use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+pub use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+};
 
 /// Locks a mutex. A holder's panic does not make the data unusable: every critical section of the host leaves its
 /// data whole at each step.

@@ -53,7 +53,13 @@ pub struct DriverFiles(Mutex<Vec<Weak<DriverFile>>>);
 impl DriverFiles {
     /// Opens a file for the device at `node`: for reading and writing, or for reading if `read_only` or if it cannot be
     /// written. Errors: EINVAL, EBUSY, and those of `open`.
-    pub fn open(&self, opener: &Opener<'_>, path: &[u8], read_only: bool, node: &str) -> Result<Arc<DriverFile>> {
+    pub fn open(
+        &self,
+        opener: &Opener<'_>,
+        path: &[u8],
+        read_only: bool,
+        node: &str,
+    ) -> Result<Arc<DriverFile>> {
         let shown = || String::from_utf8_lossy(path).into_owned();
         if path.first() != Some(&b'/') {
             return Err(DriverFileError::Relative { path: shown() }.into());

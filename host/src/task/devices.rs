@@ -36,7 +36,8 @@ impl Host {
             let cache_bytes = cache_bytes(&ours, self.cache_budget().limit_bytes() / 4)?;
             let mut params = found.params(&given)?;
             let tokens = self.open_files(&mut params, node)?;
-            let given = given.into_iter().map(|(name, value)| (name, value.unwrap_or_else(|| "y".to_owned())));
+            let given =
+                given.into_iter().map(|(name, value)| (name, value.unwrap_or_else(|| "y".to_owned())));
             self.add(BlockDevice::attach(AttachSpec {
                 module: &found.module,
                 driver,
@@ -64,9 +65,8 @@ impl Host {
     ) -> Result<()> {
         let attach = || {
             self.free_node(node)?;
-            let parent = self
-                .source_device(parent)?
-                .ok_or_else(|| HostError::NotBlock { path: parent.to_owned() })?;
+            let parent =
+                self.source_device(parent)?.ok_or_else(|| HostError::NotBlock { path: parent.to_owned() })?;
             self.add(parent.partition(node, start_sector, sector_count)?)
         };
         attach().map_err(|e: Error| e.doing(format_args!("attach a part of {parent} as {node}")))
@@ -134,7 +134,7 @@ impl Host {
 fn cache_bytes(given: &Given, default: usize) -> Result<usize> {
     let Some((_, text)) = given.last() else { return Ok(default) };
     let text = text.as_deref().unwrap_or_default();
-    let value = ParamValue::parse(ParamType::Size, OsStr::new(text))
-        .map_err(|e| Error::from(e).doing("cache"))?;
+    let value =
+        ParamValue::parse(ParamType::Size, OsStr::new(text)).map_err(|e| Error::from(e).doing("cache"))?;
     Ok(usize::try_from(value.number()).unwrap_or(usize::MAX))
 }

@@ -49,7 +49,13 @@ impl Task {
         }
     }
 
-    fn block_ioctl(&self, file: &OpenFile, device: &BlockDevice, command: u32, arg: &mut [u8]) -> Result<u64> {
+    fn block_ioctl(
+        &self,
+        file: &OpenFile,
+        device: &BlockDevice,
+        command: u32,
+        arg: &mut [u8],
+    ) -> Result<u64> {
         let geometry = device.geometry();
         match command {
             BIOC_GEOMETRY => fill(arg, &geometry_fields(geometry)),

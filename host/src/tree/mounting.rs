@@ -70,8 +70,7 @@ impl Tree {
         let xip = matches!(spec.mmap, MmapMode::Auto | MmapMode::Xip);
         let invalidations = Arc::new(Invalidations::default());
         let mount_token = Token::new(Target::Mount(invalidations.clone()));
-        let device_token =
-            claim.as_ref().map(|claim| Token::new(Target::Device(Arc::new(claim.view(xip)))));
+        let device_token = claim.as_ref().map(|claim| Token::new(Target::Device(Arc::new(claim.view(xip)))));
         let request = MountRequest {
             driver: spec.driver,
             label: &path,

@@ -113,7 +113,10 @@ fn no_prefix_of_the_writes_breaks_a_barrier() {
                     task.pwrite(fd, &bytes, at as u64).unwrap();
                     expected[at..at + bytes.len()].copy_from_slice(&bytes);
                     if what == 5 {
-                        assert!(record.bytes()[at..at + bytes.len()] == bytes, "FUA returned before it was there");
+                        assert!(
+                            record.bytes()[at..at + bytes.len()] == bytes,
+                            "FUA returned before it was there"
+                        );
                     }
                 }
             }

@@ -93,9 +93,9 @@ fn a_large_read_is_one_call_and_what_was_read_is_read_once() {
         task.pread(fd, &mut buf, 64 * SECTOR as u64).unwrap();
         assert!(buf == bytes[64 * SECTOR..192 * SECTOR]);
     }
-    assert_eq!(record.take_reads(), [64..192]);
+    assert_eq!(record.take_reads(), std::slice::from_ref(&(64..192)));
     let status = board.devices()[0].cache.unwrap();
-    assert_eq!((status.misses, status.hits), (16, 32 + 16 * 0));
+    assert_eq!((status.misses, status.hits), (16, 32));
 }
 
 #[test]
@@ -114,7 +114,7 @@ fn what_is_larger_than_the_cache_is_read_past_it_and_sees_what_is_only_in_it() {
     let mut all = vec![0; 2048 * SECTOR - 100];
     task.pread(fd, &mut all, 100).unwrap();
     assert!(all == expected[100..]);
-    assert_eq!(record.take_reads(), [0..2048]);
+    assert_eq!(record.take_reads(), std::slice::from_ref(&(0..2048)));
 }
 
 #[test]
