@@ -349,6 +349,27 @@ on_both_links! {
         assert_eq!(task.explain("/dev/loop0").unwrap().tier, Tier::Ram);
     }
 
+    fn a_device_and_its_partitions_are_one_medium_in_memory_too(link: Link) {
+        let content = pattern(10, 64 * 1024);
+        let folder = Folder::new().file("disk.img", content.clone());
+        let board = Board::new(link).attach("loop", "/dev/loop0", &format!("file={}", folder.at("disk.img").display()));
+        board.attach_partition("/dev/loop0", "/dev/loop0p1", 3, 60).unwrap();
+        let task = board.task();
+        let (whole, part) = (task.open("/dev/loop0", O_RDWR, 0).unwrap(), task.open("/dev/loop0p1", O_RDWR, 0).unwrap());
+        let view = task.map(part, &MapRequest { len: 60 * 512, ..SHARED }).unwrap();
+        let other = task.map(whole, &MapRequest { len: 64 * 1024, ..SHARED }).unwrap();
+        assert!(seen(&view, 0, 60 * 512) == content[3 * 512..63 * 512]);
+        view.write_at(100, b"by the part").unwrap();
+        assert_eq!(seen(&other, 3 * 512 + 100, 11), b"by the part");
+        assert_eq!(pread(&task, whole, 3 * 512 + 100, 11), b"by the part");
+        task.pwrite(whole, b"by the whole", 3 * 512).unwrap();
+        assert_eq!(seen(&view, 0, 12), b"by the whole");
+        assert_eq!(pread(&task, part, 0, 12), b"by the whole");
+        drop((view, other));
+        task.end();
+        board.detach("/dev/loop0p1").unwrap();
+    }
+
     fn a_fixed_place_replaces_views_of_the_task_and_nothing_else(link: Link) {
         let board = tmpfs(link, "");
         let (task, other) = (board.task(), board.task());

@@ -64,6 +64,11 @@ impl Block {
         &self.instance
     }
 
+    /// Whether it has not ended.
+    pub fn lives(&self) -> bool {
+        !self.instance.has_ended()
+    }
+
     /// The shape, checked: sector size a power of two from 512 to 65,536, product below 2^63.
     pub fn geometry(&self, ctx: &Ctx) -> Result<Geometry> {
         let ask = self.ops.geometry.ok_or(Errno::ENODEV)?;

@@ -72,6 +72,11 @@ impl Instance {
         self.state.load(Ordering::Acquire) == POISONED
     }
 
+    /// Whether the last call was made.
+    pub(super) fn has_ended(&self) -> bool {
+        self.state.load(Ordering::Acquire) == ENDED
+    }
+
     /// Calls the plugin: not after it panicked or ended, one at a time if it is serial.
     #[inline]
     pub(super) fn call(&self, ctx: &Ctx, call: impl FnOnce(*mut c_void, CtxIn) -> i64) -> Result<u64> {

@@ -42,6 +42,9 @@ pub(super) fn table(linked_statically: bool) -> *const Services {
         invalidate_entry: Some(invalidate_entry),
         invalidate_node: Some(invalidate_node),
         wake: None,
+        file_len: Some(file_len),
+        file_sync: Some(file_sync),
+        file_discard: Some(file_discard),
     })
 }
 
@@ -240,6 +243,18 @@ unsafe extern "C" fn file_write(token: u64, offset: u64, buf: *const u8, len: us
         let bytes = unsafe { Str { ptr: buf, len }.bytes() }.ok_or(Errno::EFAULT)?;
         Ok(file(token)?.write(offset, bytes)? as i64)
     })
+}
+
+unsafe extern "C" fn file_len(token: u64) -> i64 {
+    guard(|| i64::try_from(file(token)?.len_bytes()?).map_err(|_| Errno::EOVERFLOW.into()))
+}
+
+unsafe extern "C" fn file_sync(token: u64, data_only: u32) -> i32 {
+    unit(|| file(token)?.sync(data_only != 0))
+}
+
+unsafe extern "C" fn file_discard(token: u64, offset: u64, len: u64) -> i32 {
+    unit(|| file(token)?.discard(offset, len))
 }
 
 unsafe extern "C" fn invalidate_entry(token: u64, dir: u64, name: Str) -> i32 {

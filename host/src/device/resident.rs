@@ -5,8 +5,9 @@
 
 use std::any::Any;
 
+use super::late::LateErrors;
+use crate::base::Result;
 use crate::base::sync::{Arc, AtomicU8, AtomicUsize, Condvar, Mutex, Ordering, Weak, lock, wait};
-use crate::base::{Errno, Result};
 
 /// Reads from below the copy: from the file system or the driver.
 pub type ReadBelow<'a> = &'a mut dyn FnMut(u64, &mut [u8]) -> Result<usize>;
@@ -186,35 +187,6 @@ impl Drop for Around<'_> {
             // Under the lock, so that the waiter is either not yet looking or already waiting.
             let _guard = lock(&self.0.object);
             self.0.left.notify_all();
-        }
-    }
-}
-
-/// Failures that came when nobody asked. Each open file is told of each once, by fsync or close.
-#[derive(Default)]
-pub struct LateErrors(Mutex<(u64, Option<Errno>)>);
-
-impl LateErrors {
-    /// Remembers a failure.
-    pub fn note(&self, errno: Errno) {
-        let mut state = lock(&self.0);
-        *state = (state.0 + 1, Some(errno));
-    }
-
-    /// How many there were so far.
-    pub fn count(&self) -> u64 {
-        lock(&self.0).0
-    }
-
-    /// The last failure, if there were more than `seen`; `seen` is brought up to date.
-    pub fn since(&self, seen: &mut u64) -> Result<()> {
-        let (count, last) = *lock(&self.0);
-        match last {
-            Some(errno) if count > *seen => {
-                *seen = count;
-                Err(errno.into())
-            }
-            _ => Ok(()),
         }
     }
 }

@@ -3,6 +3,7 @@
 use nxvfs_abi::block::{GEOMETRY_WRITABLE, Geometry};
 
 use super::block::{BlockDevice, DeviceError};
+use super::late::Seen;
 use crate::base::Result;
 use crate::base::sync::Arc;
 use crate::bridge::{CheckedGrant, DeviceService};
@@ -10,11 +11,13 @@ use crate::bridge::{CheckedGrant, DeviceService};
 /// What one mount may do with its device.
 pub struct MountView {
     /// The device. The mount's claim keeps it attached.
-    pub device: Arc<BlockDevice>,
+    pub(super) device: Arc<BlockDevice>,
+    /// What the mount has been told of late errors.
+    pub(super) seen: Arc<Seen>,
     /// Whether the mount may write.
-    pub writable: bool,
+    pub(super) writable: bool,
     /// Whether the file system may use the medium as memory.
-    pub xip: bool,
+    pub(super) xip: bool,
 }
 
 impl DeviceService for MountView {
@@ -38,11 +41,11 @@ impl DeviceService for MountView {
     }
 
     fn flush(&self) -> Result<()> {
-        self.device.flush()
+        self.device.flush(&self.seen)
     }
 
     fn barrier(&self) -> Result<()> {
-        self.device.barrier()
+        self.device.barrier(&self.seen)
     }
 
     fn discard(&self, offset: u64, len: u64) -> Result<()> {

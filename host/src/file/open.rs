@@ -7,7 +7,7 @@ use nxvfs_abi::{Ctx, Grow};
 use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU32, Mutex, OnceLock, Ordering, lock};
 use crate::base::{Errno, Hold, Holder, Result};
-use crate::device::{BlockDevice, Residence, Stream};
+use crate::device::{BlockDevice, NodeClaim, Residence, Seen, Stream};
 use crate::mapping::Borrow;
 use crate::tree::{Caller, Dentry, EXECUTE, Follow, Inode, PseudoKind, READ, Stat, Tree, VolumeNode, WRITE};
 
@@ -67,6 +67,10 @@ pub(super) enum Content {
     Directory,
     Block {
         device: Arc<BlockDevice>,
+        /// What this opening has been told of late errors.
+        seen: Seen,
+        /// The right to write, if it is open for that.
+        _claim: Option<NodeClaim>,
         _hold: Hold,
     },
     /// An opening of a node of the host's own.
@@ -82,7 +86,7 @@ pub struct OpenFile {
     pub(super) position: Mutex<u64>,
     pub(super) content: Content,
     /// Late failures of the file that were there when it was opened, or were told since.
-    late: Mutex<u64>,
+    late: Seen,
     /// The address in place that was handed out, pinned until the file is closed.
     borrow: OnceLock<Borrow>,
     /// Last: keeps the volume mounted until everything above has been given back.
@@ -158,7 +162,8 @@ impl OpenFile {
                     if changes && !device.writable() {
                         return Err(FileError::ReadOnly { path: path() }.into());
                     }
-                    Content::Block { device, _hold: hold }
+                    let claim = flags.writable().then(|| device.claim_node()).transpose()?;
+                    Content::Block { seen: device.user(), device, _claim: claim, _hold: hold }
                 }
                 PseudoKind::Node(node) => Content::Stream(node.open(&ctx, flags.0)?),
                 PseudoKind::Directory | PseudoKind::Link(_) => return Err(Errno::ENXIO.into()),
@@ -222,16 +227,16 @@ impl OpenFile {
 
     fn make(dentry: Arc<Dentry>, flags: Flags, content: Content, hold: Option<Hold>) -> Arc<Self> {
         let late = match &content {
-            Content::Regular { node, .. } => node.resident().late().count(),
-            Content::Block { device, .. } => device.resident().late().count(),
-            _ => 0,
+            Content::Regular { node, .. } => node.resident().late().user(),
+            Content::Block { device, .. } => device.resident().late().user(),
+            _ => Seen::default(),
         };
         Arc::new(Self {
             dentry,
             flags: AtomicU32::new(flags.0),
             position: Mutex::new(0),
             content,
-            late: Mutex::new(late),
+            late,
             borrow: OnceLock::new(),
             hold,
         })
@@ -332,17 +337,17 @@ impl OpenFile {
     pub fn flush(&self, ctx: &Ctx) -> Result<()> {
         match &self.content {
             Content::Regular { node, handle } => {
-                node.mount().volume().flush(ctx, node.node(), *handle)?;
-                self.late(node.resident())
+                let flushed = node.mount().volume().flush(ctx, node.node(), *handle);
+                self.late(node.resident(), flushed)
             }
-            Content::Block { device, .. } => self.late(device.resident()),
+            Content::Block { device, .. } => self.late(device.resident(), Ok(())),
             _ => Ok(()),
         }
     }
 
-    /// Tells once of failures that came when nobody asked.
-    pub(super) fn late(&self, residence: &Residence) -> Result<()> {
-        residence.late().since(&mut lock(&self.late))
+    /// The result of a call that also tells once of failures that came when nobody asked.
+    pub(super) fn late(&self, residence: &Residence, now: Result<()>) -> Result<()> {
+        residence.late().report(&self.late, now)
     }
 }
 

@@ -1,6 +1,7 @@
 //! Bytes in and out of an open file, and its position.
 
 use nxvfs_abi::Ctx;
+use nxvfs_abi::block::WRITE_FUA;
 use nxvfs_abi::filesystem::{SEEK_DATA, SEEK_HOLE};
 use nxvfs_abi::types::open;
 
@@ -52,11 +53,8 @@ impl OpenFile {
                 if len == 0 {
                     return Ok(0);
                 }
-                let mut below = |offset, buf: &mut [u8]| device.read_at(offset, buf, 0).map(|()| buf.len());
-                match device.resident().memory() {
-                    None => below(offset, &mut buf[..len]),
-                    Some(memory) => memory.read(offset, &mut buf[..len], &mut below),
-                }
+                device.read_at(offset, &mut buf[..len], 0)?;
+                Ok(len)
             }
             Content::Stream(stream) => {
                 if !stream.has_position() {
@@ -115,11 +113,9 @@ impl OpenFile {
                     return Err(Errno::ENOSPC.into());
                 }
                 let len = end.saturating_sub(offset).min(buf.len() as u64) as usize;
-                let buf = &buf[..len];
-                let below = |buf: &[u8]| device.write_at(offset, buf, 0).map(|()| buf.len());
-                device
-                    .resident()
-                    .change(|| below(buf), |memory| memory.write(Some(offset), buf, &mut |buf| below(buf)))
+                let through = if flags & open::O_DSYNC != 0 { WRITE_FUA } else { 0 };
+                device.write_at(offset, &buf[..len], through)?;
+                Ok(len)
             }
             Content::Stream(stream) => {
                 if !stream.has_position() {
@@ -243,14 +239,16 @@ impl OpenFile {
     pub fn sync(&self, ctx: &Ctx, data_only: bool) -> Result<()> {
         match &self.content {
             Content::Regular { node, handle } => {
-                node.resident().write_back()?;
-                node.mount().volume().fsync(ctx, node.node(), *handle, data_only)?;
-                self.late(node.resident())
+                let volume = node.mount().volume();
+                let written = node.resident().write_back();
+                self.late(
+                    node.resident(),
+                    written.and_then(|()| volume.fsync(ctx, node.node(), *handle, data_only)),
+                )
             }
-            Content::Block { device, .. } => {
-                device.resident().write_back()?;
-                device.flush()?;
-                self.late(device.resident())
+            Content::Block { device, seen, .. } => {
+                let written = device.resident().write_back();
+                self.late(device.resident(), written.and_then(|()| device.flush(seen)))
             }
             Content::Directory => match self.dentry.inode() {
                 Inode::Volume(node) => node.mount().volume().fsync(ctx, node.node(), 0, data_only),

@@ -1,4 +1,4 @@
-//! The file or device below a copy in memory, as the copy reads and writes it: with an opening of its own, whoever
+//! The file or medium below a copy in memory, as the copy reads and writes it: with an opening of its own, whoever
 //! else has it open.
 
 use nxvfs_abi::Ctx;
@@ -72,7 +72,7 @@ impl Content {
                 let handle = self.handle(&ctx, false)?;
                 node.mount().volume().fsync(&ctx, node.node(), handle, true)
             }
-            Source::Device(device) => device.flush(),
+            Source::Device(device) => device.flush(&device.user()),
             Source::Memory(stream) => stream.sync(&ctx),
         }
     }
@@ -87,8 +87,8 @@ impl FileService for Content {
                 node.mount().volume().read(&ctx, node.node(), handle, offset, buf)
             }
             Source::Device(device) => {
-                let len = device.len_bytes().saturating_sub(offset).min(buf.len() as u64) as usize;
-                device.read_at(offset, &mut buf[..len], 0)?;
+                let len = self.len_bytes().saturating_sub(offset).min(buf.len() as u64) as usize;
+                device.read_below(offset, &mut buf[..len])?;
                 Ok(len)
             }
             Source::Memory(stream) => stream.read(&ctx, offset, buf),
@@ -110,7 +110,7 @@ impl FileService for Content {
                 done
             }
             Source::Device(device) => {
-                device.write_at(offset, &buf[..len], 0)?;
+                device.write_below(offset, &buf[..len])?;
                 Ok(len)
             }
             Source::Memory(stream) => stream.write(&ctx, offset, &buf[..len], 0),

@@ -54,12 +54,12 @@ pub(super) fn map(source: &Source, asker: &Asker<'_>, request: &MapRequest) -> R
         let path = asker.path.to_owned();
         return Err(MapError::Beyond { path, offset, len, end: file_len }.into());
     }
-    let fresh = match in_place(&mapped, asker, request, file_len)? {
+    let fresh = match in_place(source, &mapped, asker, request, file_len)? {
         Ok(fresh) => fresh,
         Err(NoPlace(reason)) if request.strict => {
             return Err(MapError::Strict { path: asker.path.to_owned(), reason }.into());
         }
-        Err(NoPlace(reason)) => copy(&mapped, asker, request, &reason)?,
+        Err(NoPlace(reason)) => copy(source, &mapped, asker, request, &reason)?,
     };
     mapped.add(&fresh.piece.view);
     // The file may have been cut before the view was known.
@@ -72,13 +72,13 @@ pub(super) fn map(source: &Source, asker: &Asker<'_>, request: &MapRequest) -> R
 
 /// A view of the medium; or why there cannot be one.
 fn in_place(
+    source: &Source,
     mapped: &Arc<Mapped>,
     asker: &Asker<'_>,
     request: &MapRequest,
     file_len: u64,
 ) -> Result<Result<Fresh, NoPlace>> {
     let &MapRequest { offset, len, prot, shared, place, .. } = request;
-    let source = &mapped.source;
     let no = |reason: &str| Ok(Err(NoPlace(reason.to_owned())));
     if mapped.region().is_some() {
         return no("the file has a copy in memory already, made for another view");
@@ -103,7 +103,8 @@ fn in_place(
         Err(no) => return Ok(Err(no)),
     };
     let changes = source.may_change();
-    if shared && changes && lead as u64 != offset % page as u64 {
+    let start = source.start_bytes() + offset;
+    if shared && changes && lead as u64 != start % page as u64 {
         return no("its place on the medium and in the file differ within the page, and the file may change");
     }
     let shown: usize = runs.iter().map(|run| run.len).sum();
@@ -134,7 +135,8 @@ fn in_place(
         may: Prot { write: may_write, ..asker.may },
         pages: base..base + wanted,
         address,
-        offset,
+        offset: start,
+        start: source.start_bytes(),
         path: asker.path,
         keep: Keep::Placed(placed),
         mapped: Some(mapped.clone()),
@@ -156,10 +158,18 @@ fn fixed(place: Place, lead: usize) -> Result<Place> {
 }
 
 /// A view of the copy, which is made if there is none.
-fn copy(mapped: &Arc<Mapped>, asker: &Asker<'_>, request: &MapRequest, reason: &str) -> Result<Fresh> {
-    let &MapRequest { offset, len, prot, shared, place, .. } = request;
+fn copy(
+    source: &Source,
+    mapped: &Arc<Mapped>,
+    asker: &Asker<'_>,
+    request: &MapRequest,
+    reason: &str,
+) -> Result<Fresh> {
+    let &MapRequest { len, prot, shared, place, .. } = request;
+    // A copy is one of the whole medium, for all devices on it.
+    let offset = source.start_bytes() + request.offset;
     let page = page();
-    let keep = mapped.source.hold(Holder::Mapping { task: asker.task, address: 0 })?;
+    let keep = source.hold(Holder::Mapping { task: asker.task, address: 0 })?;
     let region = match mapped.region() {
         Some(region) => region,
         None => make_region(mapped, asker, request, reason)?,
@@ -187,6 +197,7 @@ fn copy(mapped: &Arc<Mapped>, asker: &Asker<'_>, request: &MapRequest, reason: &
         pages: base..base + wanted,
         address,
         offset,
+        start: source.start_bytes(),
         path: asker.path,
         keep: Keep::Held(keep),
         mapped: Some(mapped.clone()),
@@ -279,6 +290,7 @@ fn memory(source: &Source, asker: &Asker<'_>, request: &MapRequest) -> Result<Fr
         pages: pages.clone(),
         address,
         offset,
+        start: 0,
         path: asker.path,
         keep: Keep::Stream(stream.clone()),
         mapped: None,
@@ -302,6 +314,7 @@ pub(super) fn anonymous(len: usize, prot: Prot, shared: bool, place: Place) -> R
         pages: base..base + len,
         address: base,
         offset: 0,
+        start: 0,
         path: "",
         keep: Keep::Nothing,
         mapped: None,

@@ -73,7 +73,7 @@ impl Mapped {
             residence.publish_memory();
         }
         // Now that no change is under way that goes around the copy.
-        let len = self.source.len_bytes(&crate::bridge::host_ctx());
+        let len = self.source.copied_len_bytes(&crate::bridge::host_ctx());
         let sized = len.and_then(|len| region.set_len(len));
         drop(alone);
         let moved = sized.and_then(|()| self.move_views(&region));
@@ -117,7 +117,7 @@ impl Mapped {
     pub(super) fn keep_unwritten(self: &Arc<Self>, error: &Error) {
         log::warn!("stores into a view of {} are not on it yet: {error}", self.source.name());
         if let Some(residence) = self.source.residence() {
-            residence.late().note(error.errno());
+            residence.late().note(error);
             residence.keep(self.clone());
         }
     }

@@ -130,6 +130,22 @@ impl Source {
         }
     }
 
+    /// Length of what a copy is made of: of the file, or of the whole medium that a device lies on.
+    pub(super) fn copied_len_bytes(&self, ctx: &Ctx) -> Result<u64> {
+        match self {
+            Self::Device(device) => Ok(device.medium_len_bytes()),
+            _ => self.len_bytes(ctx),
+        }
+    }
+
+    /// Where in that it begins.
+    pub(super) fn start_bytes(&self) -> u64 {
+        match self {
+            Self::Device(device) => device.start_bytes(),
+            _ => 0,
+        }
+    }
+
     /// Keeps the volume or device. Streams keep themselves: they are never asked.
     pub(super) fn hold(&self, holder: Holder) -> Result<Hold> {
         match self {

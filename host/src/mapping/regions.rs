@@ -164,7 +164,7 @@ impl Regions {
         let pieces: Vec<(Arc<View>, Range<usize>)> =
             lock(&self.0).values().map(|piece| (piece.view.clone(), piece.pages.clone())).collect();
         let row = |view: &View, live: super::view::Live| Row {
-            offset: view.bytes_of(&live.pages).start,
+            offset: view.bytes_of(&live.pages).start.saturating_sub(view.start),
             pages: live.pages,
             prot: live.prot,
             shared: view.shared,

@@ -42,8 +42,10 @@ pub(super) struct View {
     may: Prot,
     /// Where the first byte that was asked for lies.
     pub(super) address: usize,
-    /// Its place in the file.
+    /// Its place in the file; of a device, on the whole medium.
     pub(super) offset: u64,
+    /// Where the device begins on the medium.
+    pub(super) start: u64,
     /// The file's path when it was mapped.
     pub(super) path: Box<str>,
     /// Held while pages are unmapped, protected or made to show something else, so that never a page is touched that
@@ -64,6 +66,7 @@ pub(super) struct Parts<'a> {
     pub(super) pages: Range<usize>,
     pub(super) address: usize,
     pub(super) offset: u64,
+    pub(super) start: u64,
     pub(super) path: &'a str,
     pub(super) keep: Keep,
     pub(super) mapped: Option<Arc<Mapped>>,
@@ -79,6 +82,7 @@ impl View {
             may: parts.may,
             address: parts.address,
             offset: parts.offset,
+            start: parts.start,
             path: parts.path.into(),
             live: Mutex::new(vec![Live { pages: parts.pages, prot: parts.prot }]),
             stores: AtomicBool::new(parts.shared && parts.prot.write),
@@ -111,7 +115,7 @@ impl View {
         }
     }
 
-    /// The bytes of the file that pages show.
+    /// The bytes of the file, or of the whole medium, that pages show.
     pub(super) fn bytes_of(&self, pages: &Range<usize>) -> Range<u64> {
         let at = |address: usize| {
             let distance = address as i128 - self.address as i128;

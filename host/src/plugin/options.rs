@@ -37,6 +37,9 @@ pub struct PluginOptions {
     pub autoload: bool,
     /// Whether files that others may have written are loaded.
     pub allow_unsafe_files: bool,
+    /// Memory for blocks of devices that cannot be used as memory, of all devices together. Each may use a quarter,
+    /// unless it is attached with another limit.
+    pub cache_bytes: usize,
 }
 
 impl Default for PluginOptions {
@@ -47,6 +50,7 @@ impl Default for PluginOptions {
             builtin: Builtin::All,
             autoload: true,
             allow_unsafe_files: false,
+            cache_bytes: 64 << 20,
         }
     }
 }

@@ -1,10 +1,11 @@
 //! A host: plugins, devices and the tree in one.
 
 use crate::base::error::teach;
-use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, lock};
+use crate::base::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::base::{Errno, Result};
 use crate::bridge::{self, FindingItem, Mapper, MountRequest, ProbeFound, Target, Token, WireParam};
-use crate::device::{BlockDevice, MountView, Openable, Standard};
+use crate::device::{BlockDevice, CacheBudget, Openable, Standard};
+use crate::file::DriverFiles;
 use crate::mapping::Budget;
 use crate::plugin::{Found, Kind, PluginOptions, Registry};
 use crate::tree::{Caller, Dentry, Inode, MmapMode, MountSpec, Mounted, PseudoKind, Tree};
@@ -64,6 +65,8 @@ pub struct Host {
     // In the order in which they must end: volumes before devices before plugins.
     tree: Tree,
     devices: Mutex<Vec<(Arc<BlockDevice>, Arc<Dentry>)>>,
+    cache_budget: Arc<CacheBudget>,
+    driver_files: DriverFiles,
     plugins: Registry,
     /// What copies of mapped files may take.
     budget: Arc<Budget>,
@@ -76,6 +79,8 @@ impl Host {
         let host = Self {
             tree: Tree::new(),
             devices: Mutex::default(),
+            driver_files: DriverFiles::default(),
+            cache_budget: Arc::new(CacheBudget::new(options.cache_bytes)),
             plugins: Registry::new(options),
             budget: Arc::new(Budget::of_machine()),
             next_task: AtomicU64::new(1),
@@ -125,6 +130,18 @@ impl Host {
         Task::new(self.clone(), Caller { task, uid, gid, groups: groups.to_vec(), ..Caller::host() })
     }
 
+    pub(super) fn devices_with_nodes(&self) -> MutexGuard<'_, Vec<(Arc<BlockDevice>, Arc<Dentry>)>> {
+        lock(&self.devices)
+    }
+
+    pub(super) fn driver_files(&self) -> &DriverFiles {
+        &self.driver_files
+    }
+
+    pub(super) fn cache_budget(&self) -> &Arc<CacheBudget> {
+        &self.cache_budget
+    }
+
     pub(super) fn device_nodes(&self) -> Vec<Arc<BlockDevice>> {
         lock(&self.devices).iter().map(|(device, _)| device.clone()).collect()
     }
@@ -151,53 +168,6 @@ impl Host {
             }
         };
         unregister().map_err(|e: crate::base::Error| e.doing(format_args!("unregister {node}")))
-    }
-
-    /// Attaches a block driver and makes its node, with missing directories. The plugin is loaded if it must be.
-    ///
-    /// Errors: EINVAL (node, parameters), EEXIST, ENODEV no such driver, and the driver's.
-    pub fn attach(&self, driver: &str, node: &str, given: &[(String, Option<String>)]) -> Result<()> {
-        let attach = || {
-            if !node.starts_with('/') || node.ends_with('/') {
-                return Err(HostError::BadNode { node: node.to_owned() }.into());
-            }
-            let found = self.plugins.driver(Kind::Block, driver)?;
-            let params = found.params(given)?;
-            if self.tree.resolve(&Caller::host(), &self.tree.root(), node.as_bytes()).is_ok() {
-                return Err(crate::tree::TreeError::Exists { path: node.to_owned() }.into());
-            }
-            let device = BlockDevice::attach(&found.module, driver, node, &params)?;
-            let dentry = self.tree.add_device(node.as_bytes(), PseudoKind::Block(device.clone()), 0o660)?;
-            lock(&self.devices).push((device, dentry));
-            Ok(())
-        };
-        attach().map_err(|e: crate::base::Error| e.doing(format_args!("attach {driver} {node}")))
-    }
-
-    /// Ends a device and takes its node away. Errors: ENODEV, EBUSY with the holders' names; the driver's own, and
-    /// then it has ended nevertheless.
-    pub fn detach(&self, node: &str) -> Result<()> {
-        let detach = || {
-            let dentry = self.tree.resolve(&Caller::host(), &self.tree.root(), node.as_bytes())?;
-            let device = {
-                let devices = lock(&self.devices);
-                let found = devices.iter().find(|(_, d)| Arc::ptr_eq(d, &dentry));
-                found.map(|(device, _)| device.clone())
-            };
-            let Some(device) = device else {
-                return Err(HostError::NotDevice { path: node.to_owned() }.into());
-            };
-            let result = device.detach();
-            if result.as_ref().is_err_and(|e| e.errno() == Errno::EBUSY)
-                && !device.holders().list().is_empty()
-            {
-                return result;
-            }
-            lock(&self.devices).retain(|(d, _)| !Arc::ptr_eq(d, &device));
-            self.tree.remove_device(&dentry)?;
-            result
-        };
-        detach().map_err(|e: crate::base::Error| e.doing(format_args!("detach {node}")))
     }
 
     /// Mounts a volume. `source` is a block device's node, or any word for a file system that needs none; `fs` is
@@ -239,7 +209,7 @@ impl Host {
     }
 
     /// The device that a source names: a node under the root; a word without a slash names none.
-    fn source_device(&self, source: &str) -> Result<Option<Arc<BlockDevice>>> {
+    pub(super) fn source_device(&self, source: &str) -> Result<Option<Arc<BlockDevice>>> {
         if !source.contains('/') {
             return Ok(None);
         }
@@ -302,8 +272,7 @@ impl Host {
         let device =
             self.source_device(source)?.ok_or_else(|| HostError::NotBlock { path: source.to_owned() })?;
         let claim = device.claim(source.into(), writable)?;
-        let view = MountView { device: claim.device().clone(), writable, xip: true };
-        let token = Token::new(Target::Device(Arc::new(view)));
+        let token = Token::new(Target::Device(Arc::new(claim.view(true))));
         let request = MountRequest {
             driver: fs,
             label: source,
@@ -314,6 +283,33 @@ impl Host {
             params: &params,
             medium_len_bytes: device.len_bytes(),
         };
-        use_it(&found, &request)
+        let used = use_it(&found, &request);
+        drop(token);
+        let given_back = claim.end();
+        used.and_then(|used| given_back.map(|()| used))
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // A volume may lie on a device, and a device on a file of a volume: what nobody uses ends, until nothing does.
+        loop {
+            let before = self.tree.mounts().len() + self.device_nodes().len();
+            for mount in self.mounts().iter().rev().filter(|m| m.users.is_empty()) {
+                warn_of(self.unmount(&mount.path));
+            }
+            for device in self.devices().iter().rev().filter(|d| d.users.is_empty()) {
+                warn_of(self.detach(&device.node));
+            }
+            if self.tree.mounts().len() + self.device_nodes().len() == before {
+                return;
+            }
+        }
+    }
+}
+
+fn warn_of(ended: Result<()>) {
+    if let Err(e) = ended {
+        log::warn!("{e}");
     }
 }

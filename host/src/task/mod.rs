@@ -4,6 +4,7 @@
 //! descriptors and views. POSIX is its methods, a file per family. When a task ends everything it had is given back.
 
 mod content;
+mod devices;
 mod directories;
 mod host;
 mod ioctl;

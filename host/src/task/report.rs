@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::Host;
 use crate::base::Holder;
+use crate::device::CacheStatus;
 use crate::tree::Agreement;
 
 /// An attached device.
@@ -21,6 +22,12 @@ pub struct DeviceStatus {
     pub sector_count: u64,
     /// Whether it can be written.
     pub writable: bool,
+    /// Of a partition: its device's node, and the sector of that at which it begins.
+    pub parent: Option<(String, u64)>,
+    /// What the user gave when it was attached.
+    pub given: Vec<(String, String)>,
+    /// The cache of its medium; `None` where the medium is used as memory.
+    pub cache: Option<CacheStatus>,
     /// Who uses it.
     pub users: Vec<Holder>,
 }
@@ -59,6 +66,9 @@ impl Host {
                 sector_size_bytes: device.geometry().sector_size_bytes,
                 sector_count: device.geometry().sector_count,
                 writable: device.writable(),
+                parent: device.parent().map(|(node, start)| (node.to_string(), start)),
+                given: device.given().to_vec(),
+                cache: device.cache_status(),
                 users: device.holders().list(),
             })
             .collect();

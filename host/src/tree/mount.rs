@@ -278,8 +278,9 @@ impl Mount {
         let result = self.volume.unmount(&host_ctx());
         // Only now: the file system may have used the device until here.
         lock(&self.tokens).clear();
-        drop(lock(&self.claim).take());
+        let claim = lock(&self.claim).take();
+        let given_back = claim.map_or(Ok(()), Claim::end);
         lock(&self.holds).clear();
-        result
+        result.and(given_back)
     }
 }

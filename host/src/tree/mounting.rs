@@ -11,7 +11,7 @@ use super::{Caller, Tree, TreeError, show};
 use crate::base::sync::{Arc, Mutex, OnceLock, write};
 use crate::base::{Errno, Holder, Holders, Result};
 use crate::bridge::{self, Module, MountRequest, Target, Token, WireParam, host_ctx};
-use crate::device::{BlockDevice, MountView};
+use crate::device::BlockDevice;
 
 /// What shall be mounted.
 pub struct MountSpec<'a> {
@@ -72,9 +72,7 @@ impl Tree {
         let xip = matches!(spec.mmap, MmapMode::Auto | MmapMode::Xip);
         let invalidations = Arc::new(Invalidations::default());
         let mount_token = Token::new(Target::Mount(invalidations.clone()));
-        let device_token = spec.device.as_ref().map(|device| {
-            Token::new(Target::Device(Arc::new(MountView { device: device.clone(), writable, xip })))
-        });
+        let device_token = claim.as_ref().map(|claim| Token::new(Target::Device(Arc::new(claim.view(xip)))));
         let request = MountRequest {
             driver: spec.driver,
             label: &path,

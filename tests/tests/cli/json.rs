@@ -176,6 +176,24 @@ fn errors_are_documents_on_standard_error() {
 }
 
 #[test]
+fn loops() {
+    let rom = Rom::new();
+    let image = rom.image.display();
+    let list = rom.json(Link::Static, &format!("losetup -r --host /dev/loop0 {image}; losetup"));
+    has(&list[0], LOOP);
+    has(&list[0]["cache"], CACHE);
+    assert_eq!((&list[0]["host"], &list[0]["file"]), (&json!(true), &json!(image.to_string())));
+    let table = std::fs::read_to_string(root().join("docs/json.md")).unwrap();
+    for field in LOOP.split(' ').chain(CACHE.split(' ')) {
+        assert!(table.contains(&format!("`{field}`")), "docs/json.md does not name {field} of losetup");
+    }
+    assert_eq!(rom.json(Link::Static, "losetup"), json!([]));
+}
+
+const LOOP: &str = "node file host offset sector_size_bytes sectors read_only cache users";
+const CACHE: &str = "limit_bytes used_bytes dirty_bytes hits misses read_ahead write_backs";
+
+#[test]
 fn the_table_names_every_field() {
     let table = std::fs::read_to_string(root().join("docs/json.md")).unwrap();
     let rom = Rom::new();
