@@ -2,6 +2,7 @@
 
 use nxvfs::mapping::MapRequest;
 use nxvfs::{Errno, Task};
+use nxvfs_abi::Str;
 use nxvfs_abi::ioctl::{
     BIOC_BLKGETSIZE, BIOC_BLKSSZGET, BIOC_DISCARD, BIOC_FLUSH, BIOC_GEOMETRY, BIOC_PARTINFO, BIOC_XIPBASE,
     FIOC_REFORMAT,
@@ -32,6 +33,15 @@ fn u64_at(bytes: &[u8], at: usize) -> u64 {
     u64::from_ne_bytes(bytes[at..at + 8].try_into().unwrap())
 }
 
+/// The parent's name in the answer of `BIOC_PARTINFO`.
+#[allow(unsafe_code, reason = "the answer leads to a name of the host's")]
+fn parent_of(info: &[u8]) -> &[u8] {
+    let ptr = std::ptr::with_exposed_provenance(u64_at(info, 24) as usize);
+    let name = Str { ptr, len: u64_at(info, 32) as usize };
+    // SAFETY: the name lives as long as the device, which the caller has open.
+    unsafe { name.bytes() }.unwrap()
+}
+
 on_both_links! {
     fn every_block_node_answers_the_commands_of_block_devices(link: Link) {
         let folder = folder(64);
@@ -53,7 +63,7 @@ on_both_links! {
             assert_eq!(u64_at(&numbers::<24>(&task, fd, BIOC_GEOMETRY), 16), count);
             let info = numbers::<40>(&task, fd, BIOC_PARTINFO);
             assert_eq!((u64_at(&info, 8), u64_at(&info, 16)), (start, count));
-            assert_eq!(u64_at(&info, 32), parent.len() as u64, "{node}");
+            assert_eq!(parent_of(&info), parent.as_bytes(), "{node}");
             let status = board.devices().into_iter().find(|d| d.node == node).unwrap();
             assert_eq!(status.parent, (!parent.is_empty()).then(|| (parent.to_owned(), start)));
             assert_eq!(task.stat(node).unwrap().attr.size_bytes, count * SECTOR);

@@ -64,9 +64,14 @@ impl Block {
         &self.instance
     }
 
-    /// Whether it has not ended.
+    /// Whether it is called: it has neither ended nor panicked.
     pub fn lives(&self) -> bool {
-        !self.instance.has_ended()
+        !self.instance.has_ended() && !self.instance.is_poisoned()
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.instance.has_ended()
     }
 
     /// The shape, checked: sector size a power of two from 512 to 65,536, product below 2^63.

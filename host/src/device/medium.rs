@@ -170,7 +170,8 @@ impl Medium {
     /// Ends the device after everything was written. Errors: of either, and it has ended nevertheless.
     pub(super) fn detach(&self) -> Result<()> {
         let flushed = match &self.cache {
-            Some(cache) if self.raw.block.lives() => {
+            // One that panicked can be ended without a word, unless something is lost by that.
+            Some(cache) if self.raw.block.lives() || (cache.is_dirty() && !self.raw.block.has_ended()) => {
                 let flushed = cache.flush();
                 self.late.report(&self.late.user(), flushed)
             }

@@ -1,13 +1,15 @@
 //! A file of the VFS below a device: opened when the device is attached, and held until it ends.
 
 use nxvfs_abi::filesystem::{FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE};
+use nxvfs_abi::types::mode;
 use nxvfs_abi::types::open::{O_RDONLY, O_RDWR};
 
-use super::open::{OpenFile, Opener};
+use super::open::{FileError, OpenFile, Opener};
 use crate::base::error::teach;
 use crate::base::sync::{Arc, Mutex, Weak, lock};
 use crate::base::{Errno, Holder, Result};
 use crate::bridge::{FileService, host_ctx};
+use crate::tree::Follow;
 
 teach! {
     /// Why a device cannot lie on a file.
@@ -63,6 +65,13 @@ impl DriverFiles {
         let shown = || String::from_utf8_lossy(path).into_owned();
         if path.first() != Some(&b'/') {
             return Err(DriverFileError::Relative { path: shown() }.into());
+        }
+        // Looked at before it is opened, because to open something else may do something, or wait.
+        let found = opener.tree.find(opener.caller, opener.base, path, Follow::Yes);
+        match found.map_err(|e| e.doing(shown()))?.inode().file_type() {
+            mode::S_IFREG | mode::S_IFBLK => {}
+            mode::S_IFDIR => return Err(FileError::Directory { path: shown() }.into()),
+            _ => return Err(DriverFileError::Kind { path: shown() }.into()),
         }
         let (file, writable) = match read_only {
             true => (OpenFile::open(opener, path, O_RDONLY, 0), false),

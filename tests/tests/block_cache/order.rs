@@ -1,6 +1,7 @@
 //! Whatever prefix of its writes the disk has, nothing is there before what a barrier put before it.
 
 use std::collections::HashMap;
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use nxvfs_abi::filesystem::{FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE};
@@ -127,6 +128,117 @@ fn no_prefix_of_the_writes_breaks_a_barrier() {
         drop(board);
         assert!(record.bytes() == expected, "the end of the host flushes");
         judge(&record.events(), &ops, epoch + 1);
+    }
+}
+
+#[test]
+fn barriers_hold_for_threads_that_write_between_them() {
+    const THREADS: usize = 4;
+    const SECTORS: u64 = 500;
+    const EPOCHS: usize = 60;
+    for seed in 0..4 {
+        let node = format!("/dev/phases{seed}");
+        let board = mounted(&node, SECTORS, "cache=64K");
+        let (task, record) = (board.task(), Record::of(&node));
+        let fd = task.open("/whole/disk", O_RDWR, 0).unwrap();
+        let (next, phase) = (AtomicU64::new(0), Barrier::new(THREADS));
+        let mut numbered: Vec<(u64, Op)> = std::thread::scope(|scope| {
+            let run = |thread: usize| {
+                let (task, next, phase) = (&task, &next, &phase);
+                move || {
+                    let (mut rng, mut mine) = (Rng::new(seed * 100 + thread as u64), Vec::new());
+                    for epoch in 0..EPOCHS {
+                        for _ in 0..rng.below(30) {
+                            // Sectors of all threads lie in the same blocks, and some are written in each epoch.
+                            let range = if rng.one_in(3) { 4 } else { SECTORS as usize / THREADS };
+                            let sector = (rng.below(range) * THREADS + thread) as u64;
+                            let number = next.fetch_add(1, Ordering::Relaxed);
+                            task.pwrite(fd, &content(number), sector * SECTOR as u64).unwrap();
+                            mine.push((number, Op { sector, epoch }));
+                        }
+                        if phase.wait().is_leader() {
+                            task.fsync(fd, true).unwrap();
+                        }
+                        phase.wait();
+                    }
+                    mine
+                }
+            };
+            let running: Vec<_> = (0..THREADS).map(|t| scope.spawn(run(t))).collect();
+            running.into_iter().flat_map(|t| t.join().unwrap()).collect()
+        });
+        drop(task);
+        drop(board);
+        numbered.sort_by_key(|(number, _)| *number);
+        let ops: Vec<Op> = numbered.iter().map(|(_, op)| *op).collect();
+        judge(&record.events(), &ops, EPOCHS);
+        let last: HashMap<u64, usize> = ops.iter().enumerate().map(|(n, op)| (op.sector, n)).collect();
+        for (sector, op) in last {
+            assert_eq!(number(&record.bytes()[sector as usize * SECTOR..][..SECTOR]), Some(op));
+        }
+    }
+}
+
+#[test]
+fn threads_on_a_disk_that_fails_now_and_then_lose_nothing() {
+    const THREADS: u64 = 4;
+    const SECTORS: u64 = 400;
+    let node = "/dev/flaky";
+    let board = mounted(node, SECTORS, "cache=32K");
+    let (task, record) = (board.task(), Record::of(node));
+    let fd = task.open("/whole/disk", O_RDWR, 0).unwrap();
+    let failures = AtomicU64::new(0);
+    let each: Vec<Vec<u8>> = std::thread::scope(|scope| {
+        let run = |thread: u64| {
+            let (task, record, failures) = (&task, &record, &failures);
+            move || {
+                let (mut rng, mut model) = (Rng::new(thread), vec![0_u8; SECTORS as usize]);
+                let mut buf = vec![0; SECTOR];
+                for round in 0..1500 {
+                    let sector = rng.below((SECTORS / THREADS) as usize) as u64 * THREADS + thread;
+                    let at = sector * SECTOR as u64;
+                    let done = match rng.below(16) {
+                        0 => {
+                            let start = rng.below(SECTORS as usize) as u64;
+                            record.refuse_writes(start..start + 9);
+                            Ok(())
+                        }
+                        1 | 2 => {
+                            record.heal();
+                            Ok(())
+                        }
+                        3 => task.fsync(fd, rng.one_in(2)),
+                        4..=7 => {
+                            task.pread(fd, &mut buf, at).unwrap();
+                            assert!(buf.iter().all(|b| *b == model[sector as usize]), "sector {sector}");
+                            Ok(())
+                        }
+                        _ => {
+                            let fill = 1 + (round % 250) as u8;
+                            let done = task.pwrite(fd, &vec![fill; SECTOR], at);
+                            if done.is_ok() {
+                                model[sector as usize] = fill;
+                            }
+                            done.map(drop)
+                        }
+                    };
+                    failures.fetch_add(u64::from(done.is_err()), Ordering::Relaxed);
+                }
+                model
+            }
+        };
+        let running: Vec<_> = (0..THREADS).map(|t| scope.spawn(run(t))).collect();
+        running.into_iter().map(|t| t.join().unwrap()).collect()
+    });
+    assert!(failures.load(Ordering::Relaxed) > 0);
+    record.heal();
+    // What failed since the last question is told once more.
+    let _ = task.fsync(fd, false);
+    task.fsync(fd, false).unwrap();
+    for sector in 0..SECTORS {
+        let fill = each[(sector % THREADS) as usize][sector as usize];
+        let at = sector as usize * SECTOR;
+        assert!(record.bytes()[at..at + SECTOR].iter().all(|b| *b == fill), "sector {sector}");
     }
 }
 

@@ -245,21 +245,26 @@ impl Cache {
     }
 
     fn drop_sectors(&self, start: u64, end: u64, dirty_too: bool) {
+        let range = start / self.block_bytes..end.div_ceil(self.block_bytes);
+        if range.end - range.start <= self.limit_blocks as u64 {
+            range.for_each(|index| self.drop_block(index, start, end, dirty_too));
+            return;
+        }
+        // Fewer blocks are here than are given up.
         for shard in &self.shards {
-            let mut frames = shard.lock();
-            let known: Vec<u64> = frames
-                .all()
-                .map(|frame| frame.index)
-                .filter(|index| *index < end.div_ceil(self.block_bytes) && self.extent(*index).end > start)
-                .collect();
-            for index in known {
-                while frames.of(index).is_some_and(|f| f.busy()) {
-                    frames = shard.wait(frames);
-                }
-                if let Some(frame) = frames.of(index) {
-                    self.drop_from(frame, start, end, dirty_too);
-                }
-            }
+            let known: Vec<u64> = shard.lock().all().map(|f| f.index).filter(|i| range.contains(i)).collect();
+            known.into_iter().for_each(|index| self.drop_block(index, start, end, dirty_too));
+        }
+    }
+
+    fn drop_block(&self, index: u64, start: u64, end: u64, dirty_too: bool) {
+        let shard = self.shard(index);
+        let mut frames = shard.lock();
+        while frames.of(index).is_some_and(|f| f.busy()) {
+            frames = shard.wait(frames);
+        }
+        if let Some(frame) = frames.of(index) {
+            self.drop_from(frame, start, end, dirty_too);
         }
     }
 
@@ -295,6 +300,11 @@ impl Cache {
             Err(e) => self.late.note(e),
         }
         written.and(flushed)
+    }
+
+    /// Whether anything is not on the device yet.
+    pub(super) fn is_dirty(&self) -> bool {
+        self.order.dirty_blocks() > 0
     }
 
     pub(super) fn status(&self) -> CacheStatus {
