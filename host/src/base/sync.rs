@@ -1,7 +1,10 @@
 //! The one place that names the primitives of synchronisation, so that a model checker can stand in for them.
 
 pub use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering};
-pub use std::sync::{Arc, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak};
+pub use std::sync::{
+    Arc, Condvar, Mutex, MutexGuard, OnceLock, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak,
+};
+use std::time::Instant;
 
 /// Locks a mutex. A holder's panic does not make the data unusable: every critical section of the host leaves its
 /// data whole at each step.
@@ -18,3 +21,21 @@ pub fn read<T: ?Sized>(rwlock: &RwLock<T>) -> RwLockReadGuard<'_, T> {
 pub fn write<T: ?Sized>(rwlock: &RwLock<T>) -> RwLockWriteGuard<'_, T> {
     rwlock.write().unwrap_or_else(std::sync::PoisonError::into_inner)
 }
+
+/// Sleeps until the condition variable is notified, or a deadline has passed; it may also wake for no reason.
+pub fn wait<'a, T>(bell: &Condvar, guard: MutexGuard<'a, T>, until: Option<Instant>) -> MutexGuard<'a, T> {
+    let Some(until) = until else {
+        return bell.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner);
+    };
+    let left = until.saturating_duration_since(Instant::now());
+    bell.wait_timeout(guard, left).unwrap_or_else(std::sync::PoisonError::into_inner).0
+}
+
+/// The one value of a type in this process, made when it is first used.
+macro_rules! global {
+    ($type:ty) => {{
+        static VALUE: std::sync::OnceLock<$type> = std::sync::OnceLock::new();
+        VALUE.get_or_init(<$type>::default)
+    }};
+}
+pub(crate) use global;

@@ -7,6 +7,7 @@
 #![allow(unsafe_code, reason = "calls C functions of plugins and offers C functions to them")]
 
 mod block;
+mod character;
 mod frame;
 mod grant;
 mod instance;
@@ -17,6 +18,7 @@ mod tokens;
 mod volume;
 
 pub use block::Block;
+pub use character::Character;
 pub use grant::CheckedGrant;
 pub use instance::{BridgeError, Instance};
 pub use module::{DescriptorError, Driver, Module, Ops};

@@ -2,6 +2,7 @@
 
 use nxvfs_abi::block::{GEOMETRY_AVAILABLE, GEOMETRY_WRITABLE, Geometry};
 
+use super::medium::{self, BlockMedium, Medium};
 use crate::base::error::teach;
 use crate::base::sync::{Arc, Mutex, lock};
 use crate::base::{Errno, Hold, Holder, Holders, Result};
@@ -39,14 +40,15 @@ pub struct BlockDevice {
     node: Arc<str>,
     plugin: String,
     driver: String,
-    block: Block,
+    block: Medium,
     geometry: Geometry,
     grant: Option<CheckedGrant>,
     holders: Holders,
     claims: Mutex<Claims>,
     /// Makes reading, changing and writing back part of a sector one step.
     partial: Mutex<()>,
-    _module: Hold,
+    /// Keeps the plugin; of a program's device there is none.
+    _module: Option<Hold>,
 }
 
 impl BlockDevice {
@@ -72,14 +74,35 @@ impl BlockDevice {
             node,
             plugin: module.name().to_owned(),
             driver: driver.to_owned(),
-            block,
+            block: Medium::Driver(block),
             geometry,
             grant,
             holders: Holders::default(),
             claims: Mutex::default(),
             partial: Mutex::new(()),
-            _module: hold,
+            _module: Some(hold),
         }))
+    }
+
+    /// A device that a program offers, under the name of a driver. Errors: EINVAL a shape that cannot be.
+    pub fn offered(node: &str, driver: &str, medium: Arc<dyn BlockMedium>) -> Result<Arc<Self>> {
+        Ok(Arc::new(Self {
+            node: node.into(),
+            plugin: String::new(),
+            driver: driver.to_owned(),
+            geometry: medium::shape(node, &*medium)?,
+            block: Medium::Program(Mutex::new(Some(medium))),
+            grant: None,
+            holders: Holders::default(),
+            claims: Mutex::default(),
+            partial: Mutex::new(()),
+            _module: None,
+        }))
+    }
+
+    /// Whether a program offers it, and no plugin.
+    pub fn is_offered(&self) -> bool {
+        self._module.is_none()
     }
 
     /// The node's path.

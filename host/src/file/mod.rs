@@ -1,11 +1,14 @@
-//! Floor 6: open files, descriptors and directory streams.
+//! Floor 6: open files, descriptors, directory streams, and waiting for what they give.
 
 mod descriptors;
 mod directory;
 mod open;
+mod poll;
 mod transfer;
+mod waiting;
 
 pub use descriptors::{DescriptorTable, MAX_DESCRIPTORS};
 pub use directory::{DirRecord, DirStream};
 pub use open::{FileError, Flags, OpenFile, Opener};
+pub use poll::{POLLRDNORM, POLLWRNORM, PollFd, poll};
 pub use transfer::Whence;

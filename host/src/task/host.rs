@@ -4,7 +4,7 @@ use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, lock};
 use crate::base::{Errno, Result};
 use crate::bridge::{self, FindingItem, MountRequest, ProbeFound, Target, Token, WireParam};
-use crate::device::{BlockDevice, MountView, Openable, Standard};
+use crate::device::{BlockDevice, BlockMedium, CharacterDevice, Console, MountView, Openable, Standard};
 use crate::plugin::{Found, Kind, PluginOptions, Registry};
 use crate::tree::{Caller, Dentry, Inode, MmapMode, MountSpec, Mounted, PseudoKind, Tree};
 
@@ -36,6 +36,8 @@ pub type HostOptions = PluginOptions;
 pub struct MountOptions {
     /// Nothing may be changed.
     pub read_only: bool,
+    /// Whether device nodes of the volume lead to the host's devices, by their numbers (`dev`).
+    pub devices: bool,
     /// How files shall be mapped.
     pub mmap: MmapMode,
     /// The file system's own options.
@@ -43,13 +45,15 @@ pub struct MountOptions {
 }
 
 impl MountOptions {
-    /// Sorts the words of `-o` into the host's own (`ro`, `rw`, `mmap=…`) and the file system's. Errors: EINVAL.
+    /// Sorts the words of `-o` into the host's own (`ro`, `rw`, `dev`, `nodev`, `mmap=…`) and the file system's. Errors: EINVAL.
     pub fn parse(words: Vec<(String, Option<String>)>) -> Result<Self> {
         let mut options = Self::default();
         for (name, value) in words {
             match (&*name, &value) {
                 ("ro", None) => options.read_only = true,
                 ("rw", None) => options.read_only = false,
+                ("dev", None) => options.devices = true,
+                ("nodev", None) => options.devices = false,
                 ("mmap", Some(mode)) => options.mmap = mode.parse()?,
                 _ => options.given.push((name, value)),
             }
@@ -63,6 +67,7 @@ pub struct Host {
     // In the order in which they must end: volumes before devices before plugins.
     tree: Tree,
     devices: Mutex<Vec<(Arc<BlockDevice>, Arc<Dentry>)>>,
+    pub(super) characters: Mutex<Vec<(Arc<CharacterDevice>, Arc<Dentry>)>>,
     plugins: Registry,
     next_task: AtomicU64,
 }
@@ -73,12 +78,16 @@ impl Host {
         let host = Self {
             tree: Tree::new(),
             devices: Mutex::default(),
+            characters: Mutex::default(),
             plugins: Registry::new(options),
             next_task: AtomicU64::new(1),
         };
         host.tree.mkdir(&Caller::host(), &host.tree.root(), b"/dev", 0o755)?;
         for (node, device) in Standard::ALL {
             host.register(node, Arc::new(device), 0o666)?;
+        }
+        for node in Console::NODES {
+            host.register(node, Arc::new(Console), 0o666)?;
         }
         Ok(Arc::new(host))
     }
@@ -116,22 +125,39 @@ impl Host {
             .map_err(|e| e.doing(format_args!("register {node}")))
     }
 
-    /// Takes away a node that [`Host::register`] made; what is open stays open. NuttX `unregister_driver`. Errors:
-    /// ENOENT, ENODEV.
+    /// Makes the node of a block device that the program itself offers, which is mounted and opened as any other. NuttX
+    /// `register_blockdriver`. Errors: EINVAL the path or the device's shape, EEXIST, EPERM inside a volume.
+    pub fn register_block(&self, node: &str, medium: Arc<dyn BlockMedium>) -> Result<()> {
+        let register = || {
+            let device = BlockDevice::offered(node, "program", medium)?;
+            let dentry = self.tree.add_device(node.as_bytes(), PseudoKind::Block(device.clone()), 0o660)?;
+            lock(&self.devices).push((device, dentry));
+            Ok(())
+        };
+        register().map_err(|e: crate::base::Error| e.doing(format_args!("register {node}")))
+    }
+
+    /// Takes away a node that [`Host::register`] or [`Host::register_block`] made. What is open goes on until it is
+    /// closed; a block device that is in use stays. NuttX `unregister_driver`, `unregister_blockdriver`. Errors: ENOENT,
+    /// ENODEV (also what `attach` made), EBUSY a block device's holders.
     pub fn unregister(&self, node: &str) -> Result<()> {
         let unregister = || {
             let dentry = self.tree.resolve(&Caller::host(), &self.tree.root(), node.as_bytes())?;
             match dentry.inode() {
-                Inode::Pseudo(pseudo) if matches!(pseudo.kind(), PseudoKind::Node(_)) => {
-                    self.tree.remove_device(&dentry)
-                }
+                Inode::Pseudo(pseudo) => match pseudo.kind() {
+                    PseudoKind::Node(_) if self.character(&dentry).is_none() => {
+                        self.tree.remove_device(&dentry)
+                    }
+                    PseudoKind::Block(device) if device.is_offered() => self.end_device(node, &dentry),
+                    _ => Err(HostError::NotDevice { path: node.to_owned() }.into()),
+                },
                 _ => Err(HostError::NotDevice { path: node.to_owned() }.into()),
             }
         };
         unregister().map_err(|e: crate::base::Error| e.doing(format_args!("unregister {node}")))
     }
 
-    /// Attaches a block driver and makes its node, with missing directories. The plugin is loaded if it must be.
+    /// Attaches a block or character driver and makes its node, with missing directories. The plugin is loaded if it must be.
     ///
     /// Errors: EINVAL (node, parameters), EEXIST, ENODEV no such driver, and the driver's.
     pub fn attach(&self, driver: &str, node: &str, given: &[(String, Option<String>)]) -> Result<()> {
@@ -139,10 +165,17 @@ impl Host {
             if !node.starts_with('/') || node.ends_with('/') {
                 return Err(HostError::BadNode { node: node.to_owned() }.into());
             }
-            let found = self.plugins.driver(Kind::Block, driver)?;
+            let (kind, found) = self.device_driver(driver)?;
             let params = found.params(given)?;
             if self.tree.resolve(&Caller::host(), &self.tree.root(), node.as_bytes()).is_ok() {
                 return Err(crate::tree::TreeError::Exists { path: node.to_owned() }.into());
+            }
+            if kind == Kind::Character {
+                let device = CharacterDevice::attach(&found.module, driver, node, &params)?;
+                let object = PseudoKind::Node(Arc::new(device.clone()));
+                let dentry = self.tree.add_device(node.as_bytes(), object, 0o666)?;
+                lock(&self.characters).push((device, dentry));
+                return Ok(());
             }
             let device = BlockDevice::attach(&found.module, driver, node, &params)?;
             let dentry = self.tree.add_device(node.as_bytes(), PseudoKind::Block(device.clone()), 0o660)?;
@@ -157,25 +190,46 @@ impl Host {
     pub fn detach(&self, node: &str) -> Result<()> {
         let detach = || {
             let dentry = self.tree.resolve(&Caller::host(), &self.tree.root(), node.as_bytes())?;
-            let device = {
-                let devices = lock(&self.devices);
-                let found = devices.iter().find(|(_, d)| Arc::ptr_eq(d, &dentry));
-                found.map(|(device, _)| device.clone())
-            };
-            let Some(device) = device else {
-                return Err(HostError::NotDevice { path: node.to_owned() }.into());
-            };
-            let result = device.detach();
-            if result.as_ref().is_err_and(|e| e.errno() == Errno::EBUSY)
-                && !device.holders().list().is_empty()
-            {
-                return result;
-            }
-            lock(&self.devices).retain(|(d, _)| !Arc::ptr_eq(d, &device));
-            self.tree.remove_device(&dentry)?;
-            result
+            self.end_device(node, &dentry)
         };
         detach().map_err(|e: crate::base::Error| e.doing(format_args!("detach {node}")))
+    }
+
+    fn end_device(&self, node: &str, dentry: &Arc<Dentry>) -> Result<()> {
+        let block = {
+            let devices = lock(&self.devices);
+            let found = devices.iter().find(|(_, d)| Arc::ptr_eq(d, dentry));
+            found.map(|(device, _)| device.clone())
+        };
+        let (result, holders) = match (block, self.character(dentry)) {
+            (Some(device), _) => (device.detach(), device.holders().clone()),
+            (None, Some(device)) => (device.detach(), device.holders().clone()),
+            (None, None) => return Err(HostError::NotDevice { path: node.to_owned() }.into()),
+        };
+        if result.as_ref().is_err_and(|e| e.errno() == Errno::EBUSY) && !holders.list().is_empty() {
+            return result;
+        }
+        lock(&self.devices).retain(|(_, d)| !Arc::ptr_eq(d, dentry));
+        lock(&self.characters).retain(|(_, d)| !Arc::ptr_eq(d, dentry));
+        self.tree.remove_device(dentry)?;
+        result
+    }
+
+    /// The attached character device of a node.
+    fn character(&self, dentry: &Arc<Dentry>) -> Option<Arc<CharacterDevice>> {
+        let all = lock(&self.characters);
+        all.iter().find(|(_, d)| Arc::ptr_eq(d, dentry)).map(|(device, _)| device.clone())
+    }
+
+    /// The block driver of a name, or else the character driver. Errors: ENODEV, with the block drivers that there are.
+    fn device_driver(&self, driver: &str) -> Result<(Kind, Found)> {
+        match self.plugins.driver(Kind::Block, driver) {
+            Err(e) if e.errno() == Errno::ENODEV => match self.plugins.driver(Kind::Character, driver) {
+                Err(other) if other.errno() == Errno::ENODEV => Err(e),
+                found => Ok((Kind::Character, found?)),
+            },
+            found => Ok((Kind::Block, found?)),
+        }
     }
 
     /// Mounts a volume. `source` is a block device's node, or any word for a file system that needs none; `fs` is
@@ -201,6 +255,7 @@ impl Host {
                 driver: fs,
                 params: &params,
                 read_only: options.read_only,
+                devices: options.devices,
                 mmap: options.mmap,
             };
             self.tree.mount(target.as_bytes(), &spec)

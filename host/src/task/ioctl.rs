@@ -2,7 +2,8 @@
 
 use nxvfs_abi::Grow;
 use nxvfs_abi::block::Geometry;
-use nxvfs_abi::ioctl::{self, BIOC_GEOMETRY, BIOC_XIPBASE, FIOC_FILEPATH, FIOC_MMAP, FIOC_XIPBASE};
+use nxvfs_abi::ioctl::{self, BIOC_GEOMETRY, BIOC_XIPBASE, FIOC_FILEPATH, FIOC_MMAP, FIOC_XIPBASE, FIONBIO};
+use nxvfs_abi::types::open;
 
 use super::Task;
 use crate::base::{Errno, Result};
@@ -12,7 +13,7 @@ impl Task {
     /// knows the command's to be ([`nxvfs_abi::ioctl::KNOWN`]).
     ///
     /// The host answers `FIOC_MMAP` and `FIOC_XIPBASE` (address of the file in place), `BIOC_XIPBASE` (of the
-    /// medium), `BIOC_GEOMETRY` and `FIOC_FILEPATH`. Errors: EBADF, EINVAL (memory too short), ENOTTY, ENXIO (not in
+    /// medium), `BIOC_GEOMETRY`, `FIOC_FILEPATH` and `FIONBIO`. Errors: EBADF, EINVAL (memory too short), ENOTTY, ENXIO (not in
     /// place), and the driver's.
     pub fn ioctl(&self, fd: u32, command: u32, arg: &mut [u8]) -> Result<u64> {
         let file = self.descriptors.get(fd)?;
@@ -21,6 +22,12 @@ impl Task {
             return Err(Errno::EINVAL.into());
         }
         match command {
+            FIONBIO => {
+                let on = i32::from_ne_bytes([arg[0], arg[1], arg[2], arg[3]]) != 0;
+                let flags = file.flags().0 & !open::O_NONBLOCK;
+                file.set_flags(flags | if on { open::O_NONBLOCK } else { 0 });
+                Ok(0)
+            }
             FIOC_MMAP | FIOC_XIPBASE if file.regular().is_some() => self.fill_address(fd, arg),
             BIOC_XIPBASE if file.block_device().is_some() => self.fill_address(fd, arg),
             FIOC_FILEPATH => {
