@@ -55,7 +55,13 @@ impl CharacterDriver for Mailbox {
         Ok(buf.len())
     }
 
-    fn ioctl(&self, _ctx: &Ctx, _handle: u64, command: u32, _arg: &mut IoctlArg<'_>) -> nxvfs_sdk::Result<i64> {
+    fn ioctl(
+        &self,
+        _ctx: &Ctx,
+        _handle: u64,
+        command: u32,
+        _arg: &mut IoctlArg<'_>,
+    ) -> nxvfs_sdk::Result<i64> {
         assert!(command != 1, "a bug in ioctl");
         Err(nxvfs_sdk::Errno::ENOTTY.into())
     }
@@ -190,7 +196,10 @@ fn openings_are_counted_by_driver_and_host_and_name_their_holders() {
     let stat = board.task().stat("/dev/it").unwrap().attr;
     assert_eq!((stat.mode & S_IFMT, stat.rdev != 0), (S_IFCHR, true));
     let device = board.devices().into_iter().find(|d| d.node == "/dev/it").unwrap();
-    assert_eq!((device.kind, &*device.driver, &*device.plugin), ("character", "evil-channel", "evil-character"));
+    assert_eq!(
+        (device.kind, &*device.driver, &*device.plugin),
+        ("character", "evil-channel", "evil-character")
+    );
     let task = board.task();
     let fd = task.open("/dev/it", O_RDWR, 0).unwrap();
     let second = task.open("/dev/it", O_RDONLY, 0).unwrap();
