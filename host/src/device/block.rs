@@ -102,7 +102,7 @@ impl BlockDevice {
 
     /// Whether a program offers it, and no plugin.
     pub fn is_offered(&self) -> bool {
-        self._module.is_none()
+        matches!(self.block, Medium::Program(_))
     }
 
     /// The node's path.

@@ -5,7 +5,7 @@ use nxvfs_abi::types::{mode, open};
 use nxvfs_abi::{Ctx, Grow};
 
 use crate::base::error::teach;
-use crate::base::sync::{Arc, AtomicBool, AtomicU32, Mutex, OnceLock, Ordering, lock};
+use crate::base::sync::{Arc, AtomicU32, Mutex, OnceLock, Ordering, lock};
 use crate::base::wait::WaitQueue;
 use crate::base::{Errno, Hold, Holder, Result};
 use crate::device::{BlockDevice, Openable, Stream};
@@ -85,6 +85,9 @@ pub(super) enum Content {
     Path,
 }
 
+/// Number of descriptors of a file that no descriptor ever led to: it is not closed.
+pub(super) const NEVER_INSTALLED: u32 = u32::MAX;
+
 /// An open file.
 pub struct OpenFile {
     pub(super) dentry: Arc<Dentry>,
@@ -93,10 +96,8 @@ pub struct OpenFile {
     pub(super) content: Content,
     /// The address in place that was handed out, pinned until the file is closed.
     borrow: OnceLock<Borrow>,
-    /// How many descriptors lead here.
+    /// How many descriptors lead here; before the first one [`NEVER_INSTALLED`].
     pub(super) descriptors: AtomicU32,
-    /// Whether the last of them was closed.
-    pub(super) closed: AtomicBool,
     /// Who sleeps until this file has news.
     pub(super) sleepers: WaitQueue,
     /// Last: keeps the volume mounted until everything above has been given back.
@@ -279,8 +280,7 @@ impl OpenFile {
             position: Mutex::new(0),
             content,
             borrow: OnceLock::new(),
-            descriptors: AtomicU32::new(0),
-            closed: AtomicBool::new(false),
+            descriptors: AtomicU32::new(NEVER_INSTALLED),
             sleepers: WaitQueue::default(),
             hold,
         })

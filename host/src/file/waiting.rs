@@ -4,7 +4,7 @@ use nxvfs_abi::Ctx;
 use nxvfs_abi::character::event::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT};
 use nxvfs_abi::types::open;
 
-use super::open::{Content, OpenFile};
+use super::open::{Content, NEVER_INSTALLED, OpenFile};
 use crate::base::sync::Ordering;
 use crate::base::wait::Waiter;
 use crate::base::{Errno, Result};
@@ -79,19 +79,19 @@ impl OpenFile {
 
     /// One more descriptor leads here.
     pub(super) fn descriptor_came(&self) {
-        self.descriptors.fetch_add(1, Ordering::AcqRel);
-        self.closed.store(false, Ordering::Release);
+        let _ = self.descriptors.fetch_update(Ordering::AcqRel, Ordering::Relaxed, |count| {
+            Some(if count == NEVER_INSTALLED { 1 } else { count + 1 })
+        });
     }
 
     /// One descriptor less; the last one's end ends every sleep in this file.
     pub(super) fn descriptor_went(&self) {
         if self.descriptors.fetch_sub(1, Ordering::AcqRel) == 1 {
-            self.closed.store(true, Ordering::Release);
             self.sleepers.wake(POLLNVAL);
         }
     }
 
     fn is_closed(&self) -> bool {
-        self.closed.load(Ordering::Acquire)
+        self.descriptors.load(Ordering::Acquire) == 0
     }
 }

@@ -12,7 +12,7 @@ use crate::tree::Agreement;
 pub struct DeviceStatus {
     /// Its node.
     pub node: String,
-    /// Name of the plugin.
+    /// Name of the plugin; empty if a program offers the device itself.
     pub plugin: String,
     /// Name of the driver.
     pub driver: String,
