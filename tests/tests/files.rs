@@ -280,6 +280,8 @@ on_every_way! {
         let fifo = task.open("/rom/fifo", O_RDWR, 0).unwrap();
         assert_eq!((task.write(fifo, b"x").unwrap(), task.read(fifo, &mut [0; 9]).unwrap()), (1, 1));
         task.close(fifo).unwrap();
+        task.access("/rom/fifo", 2).unwrap();
+        errno(task.access("/rom/file", 2), Errno::EROFS);
         for (path, file_type) in [("/rom/fifo", S_IFIFO), ("/rom/socket", S_IFSOCK)] {
             assert_eq!(task.stat(path).unwrap().attr.mode & S_IFMT, file_type);
             errno(task.explain(path).map(|_| ()), Errno::ENODEV);

@@ -362,6 +362,9 @@ fn mode_bits_count_for_fifos() {
     errno(user.open("/tmp/private", O_RDONLY | O_NONBLOCK, 0), Errno::EACCES);
     errno(user.mkfifo("/dev/mine", 0o600), Errno::EACCES);
     errno(task.mkfifo("/tmp/private", 0o600), Errno::EEXIST);
+    errno(user.access("/tmp/private", 2), Errno::EACCES);
+    task.access("/tmp/private", 2).unwrap();
+    errno(task.truncate("/tmp/private", 0), Errno::EINVAL);
 }
 
 #[test]
