@@ -216,8 +216,9 @@ on_every_way! {
         errno(task.rmdir("/"), Errno::EBUSY);
         refused(task.unlink("/dev/rom0"), Errno::EBUSY, &["detach"]);
         refused(task.rename("/var/tmp", "/var/other", 0), Errno::EPERM, &["/var/tmp"]);
-        errno(task.mknod("/var/fifo", S_IFIFO | 0o600, 0), Errno::EPERM);
-        for path in ["/var/into", "/var/self"] {
+        errno(task.mknod("/var/file", S_IFREG | 0o600, 0), Errno::EPERM);
+        task.mknod("/var/fifo", S_IFIFO | 0o600, 0).unwrap();
+        for path in ["/var/into", "/var/self", "/var/fifo"] {
             task.unlink(path).unwrap();
         }
         task.rmdir("/var/tmp").unwrap();

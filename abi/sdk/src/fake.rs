@@ -19,16 +19,18 @@
 //! * **A panic** of the driver, and an answer that breaks the contract (a bad name, a cookie out of range, an extent
 //!   beyond the medium), is a panic of the test.
 //!
-//! It serves what a file system or block driver may ask of its device or file, the clock and the log; nothing is
+//! It serves what a file system or driver may ask of its device or file, the clock, the log and its waiters; nothing is
 //! cached.
 
 mod block;
+mod character;
 mod device;
 mod file;
 mod filesystem;
 mod mounted;
 mod services;
 mod vfs_file;
+mod waiter;
 
 use std::cell::Cell;
 use std::ffi::OsStr;
@@ -43,11 +45,13 @@ use nxvfs_abi::types::{
 use nxvfs_abi::{Ctx, Errno, Grow, Str};
 
 pub use block::{Attached, XipGrant, attach};
+pub use character::{Character, Opening, attach_character};
 pub use device::Device;
 pub use file::File;
 pub use filesystem::{Finding, Probed, check, format, mount, probe, repair};
 pub use mounted::{Entry, Found, Mounted};
 pub use vfs_file::VfsFile;
+pub use waiter::Waiter;
 
 /// Result of what the fake host does with a driver.
 pub type Result<T> = std::result::Result<T, Error>;

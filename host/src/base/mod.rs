@@ -4,6 +4,7 @@ pub mod error;
 mod holders;
 pub mod log;
 pub mod sync;
+pub mod wait;
 
 pub use error::{Detail, Error, Result, Teach};
 pub use holders::{Hold, Holder, Holders};

@@ -7,6 +7,7 @@
 #![allow(unsafe_code, reason = "calls C functions of plugins and offers C functions to them")]
 
 mod block;
+mod character;
 mod frame;
 mod grant;
 mod instance;
@@ -18,6 +19,7 @@ mod tokens;
 mod volume;
 
 pub use block::Block;
+pub use character::Character;
 pub use grant::CheckedGrant;
 pub use instance::{BridgeError, Instance};
 pub use mapper::{Mapper, Planned};

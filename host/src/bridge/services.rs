@@ -41,7 +41,7 @@ pub(super) fn table(linked_statically: bool) -> *const Services {
         file_write: Some(file_write),
         invalidate_entry: Some(invalidate_entry),
         invalidate_node: Some(invalidate_node),
-        wake: None,
+        wake: Some(wake),
         file_len: Some(file_len),
         file_sync: Some(file_sync),
         file_discard: Some(file_discard),
@@ -271,4 +271,8 @@ unsafe extern "C" fn invalidate_node(token: u64, node: u64, offset: u64, len: u6
         mount(token)?.invalidate_node(node, offset, len);
         Ok(())
     })
+}
+
+unsafe extern "C" fn wake(waiter: u64, events: u32) -> i32 {
+    unit(|| Ok(crate::base::wait::wake(waiter, events)?))
 }

@@ -4,6 +4,7 @@ use nxvfs_abi::block::{GEOMETRY_AVAILABLE, GEOMETRY_WRITABLE, Geometry};
 
 use super::cache::{CacheBudget, CacheStatus};
 use super::claims::{RangeClaim, Use};
+use super::driver::BlockMedium;
 use super::late::Seen;
 use super::medium::Medium;
 use super::resident::Residence;
@@ -87,7 +88,28 @@ impl BlockDevice {
         let hold = spec.module.holders().hold(Holder::Device(node.clone())).ok_or(Errno::ENODEV)?;
         let block = Block::attach(spec.module, spec.driver, &host_ctx(), &node, 0, spec.params)?;
         let medium = Medium::new(block, spec.module, spec.driver, hold, spec.budget, spec.cache_bytes)?;
-        Ok(Arc::new(Self {
+        Ok(Self::whole(node, medium, spec.given, spec.keeps))
+    }
+
+    /// A device that a program offers, under the name of a driver. Errors: EINVAL a shape that cannot be.
+    pub fn offered(
+        node: &str,
+        driver: &str,
+        program: Arc<dyn BlockMedium>,
+        budget: &Arc<CacheBudget>,
+        cache_bytes: usize,
+    ) -> Result<Arc<Self>> {
+        let medium = Medium::offered(node, driver, program, budget, cache_bytes)?;
+        Ok(Self::whole(node.into(), medium, Vec::new(), None))
+    }
+
+    fn whole(
+        node: Arc<str>,
+        medium: Medium,
+        given: Vec<(String, String)>,
+        keeps: Option<Box<dyn Send + Sync>>,
+    ) -> Arc<Self> {
+        Arc::new(Self {
             node,
             start_bytes: 0,
             geometry: *medium.geometry(),
@@ -96,9 +118,14 @@ impl BlockDevice {
             holders: Holders::default(),
             place: None,
             parent: Mutex::default(),
-            given: spec.given,
-            keeps: Mutex::new(spec.keeps),
-        }))
+            given,
+            keeps: Mutex::new(keeps),
+        })
+    }
+
+    /// Whether a program offers it.
+    pub fn is_offered(&self) -> bool {
+        self.place.is_none() && self.medium.is_offered()
     }
 
     /// The node's path.
@@ -281,7 +308,7 @@ impl BlockDevice {
         if self.place.is_some() {
             return Err(Errno::ENOTTY.into());
         }
-        self.medium.raw.block.ioctl_bytes(&host_ctx(), command, arg)
+        self.medium.raw.driver.ioctl_bytes(&host_ctx(), command, arg)
     }
 
     /// Ends the device. Errors: EBUSY with the holders' names, and then it lives on; of writes that failed and the

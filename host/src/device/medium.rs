@@ -4,6 +4,7 @@ use nxvfs_abi::block::Geometry;
 
 use super::cache::{Cache, CacheBudget, CacheStatus};
 use super::claims::Claims;
+use super::driver::{BlockMedium, Driver};
 use super::late::{LateErrors, Seen};
 use super::raw::Raw;
 use super::resident::Residence;
@@ -25,7 +26,8 @@ pub(super) struct Medium {
     pub(super) resident: Residence,
     /// Makes reading, changing and writing back part of a sector one step, where there is no cache.
     partial: Mutex<()>,
-    _module: Hold,
+    /// Keeps the plugin; of a program's device there is none.
+    _module: Option<Hold>,
 }
 
 impl Medium {
@@ -50,13 +52,53 @@ impl Medium {
                 return Err(e);
             }
         };
-        let (raw, late) = (Arc::new(Raw { block, geometry }), Arc::new(LateErrors::default()));
-        let cached = grant.is_none() && geometry.sector_count > 0 && cache_bytes > 0;
+        let raw = Raw { driver: Driver::Plugin(block), geometry };
+        let mut medium = Self::over(raw, driver, grant, budget, cache_bytes);
+        medium.plugin = module.name().to_owned();
+        medium._module = Some(hold);
+        Ok(medium)
+    }
+
+    /// A medium that a program offers, under the name of a driver. Errors: EINVAL a shape that cannot be.
+    pub(super) fn offered(
+        node: &str,
+        driver: &str,
+        program: Arc<dyn BlockMedium>,
+        budget: &Arc<CacheBudget>,
+        cache_bytes: usize,
+    ) -> Result<Self> {
+        let geometry = super::driver::shape(node, &*program)?;
+        let raw = Raw { driver: Driver::Program(Mutex::new(Some(program))), geometry };
+        Ok(Self::over(raw, driver, None, budget, cache_bytes))
+    }
+
+    fn over(
+        raw: Raw,
+        driver: &str,
+        grant: Option<CheckedGrant>,
+        budget: &Arc<CacheBudget>,
+        cache_bytes: usize,
+    ) -> Self {
+        let (raw, late) = (Arc::new(raw), Arc::new(LateErrors::default()));
+        let cached = grant.is_none() && raw.geometry.sector_count > 0 && cache_bytes > 0;
         let cache = cached.then(|| Cache::new(raw.clone(), late.clone(), budget.clone(), cache_bytes));
-        let (plugin, driver) = (module.name().to_owned(), driver.to_owned());
-        let (claims, partial) = (Claims::default(), Mutex::new(()));
-        let resident = Residence::default();
-        Ok(Self { plugin, driver, raw, grant, cache, claims, late, resident, partial, _module: hold })
+        Self {
+            plugin: String::new(),
+            driver: driver.to_owned(),
+            raw,
+            grant,
+            cache,
+            claims: Claims::default(),
+            late,
+            resident: Residence::default(),
+            partial: Mutex::new(()),
+            _module: None,
+        }
+    }
+
+    /// Whether a program offers it.
+    pub(super) fn is_offered(&self) -> bool {
+        matches!(self.raw.driver, Driver::Program(_))
     }
 
     pub(super) fn geometry(&self) -> &Geometry {
@@ -171,13 +213,13 @@ impl Medium {
     pub(super) fn detach(&self) -> Result<()> {
         let flushed = match &self.cache {
             // One that panicked can be ended without a word, unless something is lost by that.
-            Some(cache) if self.raw.block.lives() || (cache.is_dirty() && !self.raw.block.has_ended()) => {
+            Some(cache) if self.raw.driver.lives() || (cache.is_dirty() && !self.raw.driver.has_ended()) => {
                 let flushed = cache.flush();
                 self.late.report(&self.late.user(), flushed)
             }
             _ => Ok(()),
         };
-        let ended = self.raw.block.detach(&host_ctx());
+        let ended = self.raw.driver.detach(&host_ctx());
         flushed.and(ended)
     }
 }

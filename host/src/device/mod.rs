@@ -2,19 +2,29 @@
 
 mod block;
 mod cache;
+mod character;
 mod claims;
+mod command;
+mod console;
+mod driver;
 mod late;
 mod medium;
 mod partition;
+mod pipe;
 mod raw;
 mod resident;
 mod standard;
 mod stream;
 mod view;
 
+pub use crate::base::wait::{Relay, WaitQueue};
 pub use block::{AttachSpec, BlockDevice, Claim, DeviceError, NodeClaim};
 pub use cache::{CacheBudget, CacheStatus};
+pub use character::CharacterDevice;
+pub use console::Console;
+pub use driver::{BlockMedium, MediumError};
 pub use late::{LateErrors, Seen};
+pub use pipe::{Fifo, PIPE_BUF_BYTES, Pipe};
 pub use resident::{Change, ReadBelow, Residence, Resident, WriteBelow};
 pub use standard::Standard;
 pub use stream::{Openable, Stream};

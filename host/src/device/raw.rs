@@ -2,12 +2,13 @@
 
 use nxvfs_abi::block::Geometry;
 
+use super::driver::Driver;
 use crate::base::Result;
-use crate::bridge::{Block, host_ctx};
+use crate::bridge::host_ctx;
 
 /// An attached device with its shape.
 pub(super) struct Raw {
-    pub(super) block: Block,
+    pub(super) driver: Driver,
     pub(super) geometry: Geometry,
 }
 
@@ -25,26 +26,26 @@ impl Raw {
     /// Reads whole sectors from a byte on that begins one.
     pub(super) fn read(&self, offset: u64, buf: &mut [u8], flags: u32) -> Result<()> {
         let start = offset / self.sector_bytes();
-        self.block.read(&host_ctx(), start, buf, self.geometry.sector_size_bytes, flags)
+        self.driver.read(&host_ctx(), start, buf, self.geometry.sector_size_bytes, flags)
     }
 
     /// Writes whole sectors, likewise.
     pub(super) fn write(&self, offset: u64, buf: &[u8], flags: u32) -> Result<()> {
         let start = offset / self.sector_bytes();
-        self.block.write(&host_ctx(), start, buf, self.geometry.sector_size_bytes, flags)
+        self.driver.write(&host_ctx(), start, buf, self.geometry.sector_size_bytes, flags)
     }
 
     pub(super) fn flush(&self) -> Result<()> {
-        self.block.flush(&host_ctx())
+        self.driver.flush(&host_ctx())
     }
 
     pub(super) fn barrier(&self) -> Result<()> {
-        self.block.barrier(&host_ctx())
+        self.driver.barrier(&host_ctx())
     }
 
     /// Gives up sectors between two bytes that begin one.
     pub(super) fn discard(&self, start: u64, end: u64) -> Result<()> {
         let size = self.sector_bytes();
-        self.block.discard(&host_ctx(), start / size, (end - start) / size)
+        self.driver.discard(&host_ctx(), start / size, (end - start) / size)
     }
 }

@@ -20,7 +20,12 @@ impl Slots {
         if at >= self.files.len() {
             self.files.resize(at + 1, None);
         }
-        self.files[at].replace(file)
+        file.descriptor_came();
+        let old = self.files[at].replace(file);
+        if let Some(old) = &old {
+            old.descriptor_went();
+        }
+        old
     }
 }
 
@@ -84,6 +89,8 @@ impl DescriptorTable {
         let mut slots = write(&self.0);
         let file = slots.files.get_mut(fd as usize).and_then(Option::take).ok_or(Errno::EBADF)?;
         slots.first_free = slots.first_free.min(fd as usize);
+        drop(slots);
+        file.descriptor_went();
         Ok(file)
     }
 
@@ -91,7 +98,10 @@ impl DescriptorTable {
     pub fn close(&self) -> Vec<Arc<OpenFile>> {
         let mut slots = write(&self.0);
         slots.closed = true;
-        slots.files.drain(..).flatten().collect()
+        let files: Vec<_> = slots.files.drain(..).flatten().collect();
+        drop(slots);
+        files.iter().for_each(|file| file.descriptor_went());
+        files
     }
 
     /// How many descriptors are open.

@@ -6,10 +6,13 @@ use nxvfs_abi::{Ctx, Grow};
 
 use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU32, Mutex, OnceLock, Ordering, lock};
+use crate::base::wait::WaitQueue;
 use crate::base::{Errno, Hold, Holder, Result};
-use crate::device::{BlockDevice, NodeClaim, Residence, Seen, Stream};
+use crate::device::{BlockDevice, NodeClaim, Openable, Residence, Seen, Stream};
 use crate::mapping::Borrow;
-use crate::tree::{Caller, Dentry, EXECUTE, Follow, Inode, PseudoKind, READ, Stat, Tree, VolumeNode, WRITE};
+use crate::tree::{
+    Caller, Dentry, EXECUTE, Follow, Inode, PseudoKind, PseudoNode, READ, Stat, Tree, VolumeNode, WRITE,
+};
 
 teach! {
     /// Why an open or a transfer is refused.
@@ -20,9 +23,16 @@ teach! {
         /// The volume cannot be changed.
         ReadOnly { path: String } => EROFS, what: "read-only file system", place: "{path}",
             remedy: "open it for reading only";
-        /// A node that a volume holds, but this host does not open.
-        Special { path: String, kind: String } => ENXIO, what: "not a file that can be opened", place: "{path}",
-            found: "a {kind} inside a volume";
+        /// A socket.
+        Socket { path: String } => ENXIO, what: "not a file that can be opened", place: "{path}",
+            found: "a socket";
+        /// A device node in a volume whose device nodes do not count.
+        NoDevices { path: String } => EACCES, what: "device nodes of this volume cannot be opened",
+            place: "{path}", remedy: "mount the volume with -o dev";
+        /// A device node whose number no device has.
+        NoDevice { path: String, major: u64, minor: u64 } => ENXIO, what: "no device has this number",
+            place: "{path}", found: "{major}, {minor}",
+            remedy: "'stat' of a node in /dev tells its number; attach the device first";
         /// A directory where a file must be.
         Directory { path: String } => EISDIR, what: "is a directory", place: "{path}";
     }
@@ -79,6 +89,9 @@ pub(super) enum Content {
     Path,
 }
 
+/// Number of descriptors of a file that no descriptor ever led to: it is not closed.
+pub(super) const NEVER_INSTALLED: u32 = u32::MAX;
+
 /// An open file.
 pub struct OpenFile {
     pub(super) dentry: Arc<Dentry>,
@@ -89,6 +102,10 @@ pub struct OpenFile {
     late: Seen,
     /// The address in place that was handed out, pinned until the file is closed.
     borrow: OnceLock<Borrow>,
+    /// How many descriptors lead here; before the first one [`NEVER_INSTALLED`].
+    pub(super) descriptors: AtomicU32,
+    /// Who sleeps until this file has news.
+    pub(super) sleepers: WaitQueue,
     /// Last: keeps the volume mounted until everything above has been given back.
     hold: Option<Hold>,
 }
@@ -155,28 +172,11 @@ impl OpenFile {
         }
         let content = match &inode {
             _ if inode.is_directory() => Content::Directory,
-            Inode::Pseudo(node) => match node.kind() {
-                PseudoKind::Block(device) => {
-                    let device = device.clone();
-                    let hold = device.hold(Holder::Descriptor { task: opener.caller.task, fd: u32::MAX })?;
-                    if changes && !device.writable() {
-                        return Err(FileError::ReadOnly { path: path() }.into());
-                    }
-                    let claim = flags.writable().then(|| device.claim_node()).transpose()?;
-                    Content::Block { seen: device.user(), device, _claim: claim, _hold: hold }
-                }
-                PseudoKind::Node(node) => Content::Stream(node.open(&ctx, flags.0)?),
-                PseudoKind::Directory | PseudoKind::Link(_) => return Err(Errno::ENXIO.into()),
-            },
+            Inode::Pseudo(node) => Self::open_pseudo(opener, node, flags, changes, &path)?,
+            Inode::Volume(node) if inode.file_type() != mode::S_IFREG => {
+                Self::open_special(opener, node, flags, changes, &path)?
+            }
             Inode::Volume(node) => {
-                if inode.file_type() != mode::S_IFREG {
-                    let kind = match inode.file_type() {
-                        mode::S_IFIFO => "FIFO",
-                        mode::S_IFSOCK => "socket",
-                        _ => "device node",
-                    };
-                    return Err(FileError::Special { path: path(), kind: kind.to_owned() }.into());
-                }
                 if changes && node.mount().read_only() {
                     return Err(FileError::ReadOnly { path: path() }.into());
                 }
@@ -191,6 +191,61 @@ impl OpenFile {
             opener.tree.set_attr_as_opened(opener.caller, file.dentry.inode(), &cut)?;
         }
         Ok(file)
+    }
+
+    fn open_pseudo(
+        opener: &Opener<'_>,
+        node: &PseudoNode,
+        flags: Flags,
+        changes: bool,
+        path: &dyn Fn() -> String,
+    ) -> Result<Content> {
+        match node.kind() {
+            PseudoKind::Block(device) => {
+                let device = device.clone();
+                let hold = device.hold(Holder::Descriptor { task: opener.caller.task, fd: u32::MAX })?;
+                if changes && !device.writable() {
+                    return Err(FileError::ReadOnly { path: path() }.into());
+                }
+                let claim = flags.writable().then(|| device.claim_node()).transpose()?;
+                Ok(Content::Block { seen: device.user(), device, _claim: claim, _hold: hold })
+            }
+            PseudoKind::Node(node) => Ok(Content::Stream(node.open(&opener.caller.ctx(), flags.0)?)),
+            PseudoKind::Directory | PseudoKind::Link(_) => Err(Errno::ENXIO.into()),
+        }
+    }
+
+    /// A FIFO, a socket or a device node that a volume holds: the file system keeps the name, and is not asked.
+    fn open_special(
+        opener: &Opener<'_>,
+        node: &Arc<VolumeNode>,
+        flags: Flags,
+        changes: bool,
+        path: &dyn Fn() -> String,
+    ) -> Result<Content> {
+        let ctx = opener.caller.ctx();
+        let attr = node.attr(&ctx)?;
+        match attr.file_type() {
+            mode::S_IFIFO => Ok(Content::Stream(node.fifo().open(&ctx, flags.0)?)),
+            mode::S_IFBLK | mode::S_IFCHR if !node.mount().devices() => {
+                Err(FileError::NoDevices { path: path() }.into())
+            }
+            file_type @ (mode::S_IFBLK | mode::S_IFCHR) => {
+                match opener.tree.device_by_number(file_type, attr.rdev) {
+                    Some(device) => Self::open_pseudo(opener, &device, flags, changes, path),
+                    None => {
+                        let (major, minor) = (attr.rdev >> 32, attr.rdev & u64::from(u32::MAX));
+                        Err(FileError::NoDevice { path: path(), major, minor }.into())
+                    }
+                }
+            }
+            _ => Err(FileError::Socket { path: path() }.into()),
+        }
+    }
+
+    /// An open file over a stream that was opened otherwise than by its path.
+    pub fn over(dentry: Arc<Dentry>, flags: u32, stream: Arc<dyn Stream>) -> Arc<Self> {
+        Self::make(dentry, Flags(flags), Content::Stream(stream), None)
     }
 
     fn create(
@@ -238,6 +293,8 @@ impl OpenFile {
             content,
             late,
             borrow: OnceLock::new(),
+            descriptors: AtomicU32::new(NEVER_INSTALLED),
+            sleepers: WaitQueue::default(),
             hold,
         })
     }

@@ -2,6 +2,7 @@
 
 use nxvfs_abi::Ctx;
 use nxvfs_abi::block::WRITE_FUA;
+use nxvfs_abi::character::{SEEK_END, SEEK_SET};
 use nxvfs_abi::filesystem::{SEEK_DATA, SEEK_HOLE};
 use nxvfs_abi::types::open;
 
@@ -31,6 +32,15 @@ impl OpenFile {
     /// and the file system's.
     #[inline]
     pub fn pread(&self, ctx: &Ctx, buf: &mut [u8], offset: u64) -> Result<usize> {
+        match &self.content {
+            Content::Stream(stream) => self.waiting(ctx, &**stream, || self.get(ctx, buf, offset)),
+            _ => self.get(ctx, buf, offset),
+        }
+    }
+
+    /// One try, which does not wait.
+    #[inline]
+    fn get(&self, ctx: &Ctx, buf: &mut [u8], offset: u64) -> Result<usize> {
         if !self.flags().readable() {
             return Err(Errno::EBADF.into());
         }
@@ -68,6 +78,15 @@ impl OpenFile {
 
     /// Reads at the position and moves it. POSIX `read`.
     pub fn read(&self, ctx: &Ctx, buf: &mut [u8]) -> Result<usize> {
+        match &self.content {
+            // The lock on the position is not held while waiting.
+            Content::Stream(stream) => self.waiting(ctx, &**stream, || self.get_on(ctx, buf)),
+            _ => self.get_on(ctx, buf),
+        }
+    }
+
+    /// One try at the position, which does not wait.
+    fn get_on(&self, ctx: &Ctx, buf: &mut [u8]) -> Result<usize> {
         if let Content::Stream(stream) = &self.content
             && !stream.has_position()
         {
@@ -77,7 +96,7 @@ impl OpenFile {
             return stream.read(ctx, 0, buf);
         }
         let mut position = lock(&self.position);
-        let done = self.pread(ctx, buf, *position)?;
+        let done = self.get(ctx, buf, *position)?;
         *position += done as u64;
         Ok(done)
     }
@@ -85,7 +104,11 @@ impl OpenFile {
     /// Writes at an offset and leaves the position alone. POSIX `pwrite`, so `O_APPEND` does not matter. Errors: EBADF
     /// not open for writing, EFBIG, ENOSPC (a device's end), and the file system's.
     pub fn pwrite(&self, ctx: &Ctx, buf: &[u8], offset: u64) -> Result<usize> {
-        self.put(ctx, buf, offset, self.flags().0 & !open::O_APPEND)
+        let put = || self.put(ctx, buf, offset, self.flags().0 & !open::O_APPEND);
+        match &self.content {
+            Content::Stream(stream) => self.waiting(ctx, &**stream, put),
+            _ => put(),
+        }
     }
 
     fn put(&self, ctx: &Ctx, buf: &[u8], offset: u64, flags: u32) -> Result<usize> {
@@ -130,15 +153,16 @@ impl OpenFile {
     /// Writes at the position, or with `O_APPEND` at the end whatever it is by then, and moves the position behind
     /// what was written. POSIX `write`.
     pub fn write(&self, ctx: &Ctx, buf: &[u8]) -> Result<usize> {
-        if let Content::Stream(stream) = &self.content
-            && !stream.has_position()
-        {
-            if !self.flags().writable() {
-                return Err(Errno::EBADF.into());
-            }
-            return stream.write(ctx, 0, buf, self.flags().0);
+        let Content::Stream(stream) = &self.content else {
+            return self.write_on(ctx, buf, &mut lock(&self.position));
+        };
+        if !self.flags().writable() {
+            return Err(Errno::EBADF.into());
         }
-        self.write_on(ctx, buf, &mut lock(&self.position))
+        if stream.has_position() {
+            return self.waiting(ctx, &**stream, || self.write_on(ctx, buf, &mut lock(&self.position)));
+        }
+        self.write_all(ctx, &**stream, buf)
     }
 
     fn write_on(&self, ctx: &Ctx, buf: &[u8], position: &mut u64) -> Result<usize> {
@@ -155,6 +179,9 @@ impl OpenFile {
 
     /// Reads into several buffers as one read. POSIX `readv`. Errors: as [`OpenFile::read`].
     pub fn readv(&self, ctx: &Ctx, bufs: &mut [&mut [u8]]) -> Result<usize> {
+        if self.stream().is_some() {
+            return self.readv_stream(ctx, bufs);
+        }
         let mut position = lock(&self.position);
         let mut sum = 0;
         for buf in bufs {
@@ -172,8 +199,27 @@ impl OpenFile {
         Ok(sum)
     }
 
+    /// Waits for the first bytes only.
+    fn readv_stream(&self, ctx: &Ctx, bufs: &mut [&mut [u8]]) -> Result<usize> {
+        let mut sum = 0;
+        for buf in bufs.iter_mut().filter(|buf| !buf.is_empty()) {
+            let done = match sum {
+                0 => self.read(ctx, buf)?,
+                _ => self.get_on(ctx, buf).unwrap_or(0),
+            };
+            sum += done;
+            if done < buf.len() {
+                break;
+            }
+        }
+        Ok(sum)
+    }
+
     /// Writes several buffers as one write. POSIX `writev`. Errors: as [`OpenFile::write`].
     pub fn writev(&self, ctx: &Ctx, bufs: &[&[u8]]) -> Result<usize> {
+        if self.stream().is_some() {
+            return self.write(ctx, &bufs.concat());
+        }
         let mut position = lock(&self.position);
         if self.flags().has(open::O_APPEND) {
             // In one piece, so that nothing of others comes in between.
@@ -201,6 +247,21 @@ impl OpenFile {
             return Err(Errno::ESPIPE.into());
         }
         let mut position = lock(&self.position);
+        if let Some(stream) = self.stream() {
+            let own = match whence {
+                Whence::Set => stream.seek(ctx, offset, SEEK_SET)?,
+                Whence::Current => {
+                    let from = i64::try_from(*position).map_err(|_| Errno::EOVERFLOW)?;
+                    stream.seek(ctx, from.checked_add(offset).ok_or(Errno::EOVERFLOW)?, SEEK_SET)?
+                }
+                Whence::End => stream.seek(ctx, offset, SEEK_END)?,
+                Whence::Data | Whence::Hole => None,
+            };
+            if let Some(own) = own {
+                *position = own;
+                return Ok(own);
+            }
+        }
         let from = match whence {
             Whence::Set => 0,
             Whence::Current => *position,

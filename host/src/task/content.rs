@@ -1,13 +1,15 @@
 //! Descriptors: open, read, write, seek, close.
 
 use super::Task;
+use std::time::Duration;
+
 use nxvfs_abi::Grow;
 use nxvfs_abi::filesystem::{FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE, FALLOC_ZERO_RANGE, SET_SIZE, SetAttr};
 
 use crate::base::sync::Arc;
 use crate::base::{Errno, Result};
 use crate::device::Change;
-use crate::file::{OpenFile, Whence};
+use crate::file::{OpenFile, PollFd, Whence};
 use crate::tree::Stat;
 
 impl Task {
@@ -57,6 +59,12 @@ impl Task {
     /// Writes several buffers at the position, one after another, as one write. POSIX `writev`.
     pub fn writev(&self, fd: u32, bufs: &[&[u8]]) -> Result<usize> {
         self.descriptors.get(fd)?.writev(&self.caller.ctx(), bufs)
+    }
+
+    /// Waits until something is true of one of the descriptors, or `timeout` is over; `None` waits for ever. Answers of
+    /// how many. POSIX `poll`: EINVAL more than a task can have open, EINTR the task ends.
+    pub fn poll(&self, fds: &mut [PollFd], timeout: Option<Duration>) -> Result<usize> {
+        crate::file::poll(&self.descriptors, &self.caller.ctx(), fds, timeout)
     }
 
     /// One more descriptor for the same open file: position and flags are shared. POSIX `dup`.

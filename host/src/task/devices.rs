@@ -1,4 +1,4 @@
-//! Attaching and detaching block devices, and parts of them.
+//! Attaching and detaching devices, and parts of block devices.
 
 use std::ffi::OsStr;
 
@@ -6,21 +6,21 @@ use nxvfs_abi::types::{PARAM_BOOL, PARAM_FILE};
 
 use super::Host;
 use super::host::HostError;
-use crate::base::sync::Arc;
+use crate::base::sync::{Arc, lock};
 use crate::base::{Errno, Error, Result};
 use crate::bridge::{Target, Token, WireParam};
-use crate::device::{AttachSpec, BlockDevice};
+use crate::device::{AttachSpec, BlockDevice, CharacterDevice};
 use crate::file::Opener;
-use crate::plugin::Kind;
 use crate::plugin::manifest::ParamType;
 use crate::plugin::params::ParamValue;
-use crate::tree::{Caller, PseudoKind, TreeError};
+use crate::plugin::{Found, Kind};
+use crate::tree::{Caller, Dentry, PseudoKind, TreeError};
 
 /// What a user gives to a driver.
 type Given = [(String, Option<String>)];
 
 impl Host {
-    /// Attaches a block driver and makes its node, with missing directories. The plugin is loaded if it must be.
+    /// Attaches a block or character driver and makes its node, with missing directories. The plugin is loaded if it must be.
     ///
     /// Beside the driver's own parameters the host takes `cache=SIZE`: how much memory the device's block cache may
     /// use, 0 for none. A driver that declares a parameter of that name gets it instead.
@@ -29,7 +29,15 @@ impl Host {
     pub fn attach(&self, driver: &str, node: &str, given: &Given) -> Result<()> {
         let attach = || {
             self.free_node(node)?;
-            let found = self.plugins().driver(Kind::Block, driver)?;
+            let (kind, found) = self.device_driver(driver)?;
+            if kind == Kind::Character {
+                return self.add_character(CharacterDevice::attach(
+                    &found.module,
+                    driver,
+                    node,
+                    &found.params(given)?,
+                )?);
+            }
             let theirs = found.manifest.params.iter().any(|p| p.name == "cache");
             let (ours, given): (Vec<_>, Vec<_>) =
                 given.iter().cloned().partition(|(name, _)| name == "cache" && !theirs);
@@ -97,7 +105,25 @@ impl Host {
         Ok(())
     }
 
-    fn add(&self, device: Arc<BlockDevice>) -> Result<()> {
+    /// The block driver of a name, or else the character driver. Errors: ENODEV, with the block drivers that there are.
+    fn device_driver(&self, driver: &str) -> Result<(Kind, Found)> {
+        match self.plugins().driver(Kind::Block, driver) {
+            Err(e) if e.errno() == Errno::ENODEV => match self.plugins().driver(Kind::Character, driver) {
+                Err(other) if other.errno() == Errno::ENODEV => Err(e),
+                found => Ok((Kind::Character, found?)),
+            },
+            found => Ok((Kind::Block, found?)),
+        }
+    }
+
+    fn add_character(&self, device: Arc<CharacterDevice>) -> Result<()> {
+        let object = PseudoKind::Node(Arc::new(device.clone()));
+        let dentry = self.tree().add_device(device.node().as_bytes(), object, 0o666)?;
+        lock(&self.characters).push((device, dentry));
+        Ok(())
+    }
+
+    pub(super) fn add(&self, device: Arc<BlockDevice>) -> Result<()> {
         let kind = PseudoKind::Block(device.clone());
         let dentry = self.tree().add_device(device.node().as_bytes(), kind, 0o660)?;
         self.devices_with_nodes().push((device, dentry));
@@ -109,25 +135,35 @@ impl Host {
     pub fn detach(&self, node: &str) -> Result<()> {
         let detach = || {
             let dentry = self.tree().resolve(&Caller::host(), &self.tree().root(), node.as_bytes())?;
-            let device = {
-                let devices = self.devices_with_nodes();
-                let found = devices.iter().find(|(_, d)| Arc::ptr_eq(d, &dentry));
-                found.map(|(device, _)| device.clone())
-            };
-            let Some(device) = device else {
-                return Err(HostError::NotDevice { path: node.to_owned() }.into());
-            };
-            let result = device.detach();
-            if result.as_ref().is_err_and(|e| e.errno() == Errno::EBUSY)
-                && !device.holders().list().is_empty()
-            {
-                return result;
-            }
-            self.devices_with_nodes().retain(|(d, _)| !Arc::ptr_eq(d, &device));
-            self.tree().remove_device(&dentry)?;
-            result
+            self.end_device(node, &dentry)
         };
         detach().map_err(|e: Error| e.doing(format_args!("detach {node}")))
+    }
+
+    pub(super) fn end_device(&self, node: &str, dentry: &Arc<Dentry>) -> Result<()> {
+        let block = {
+            let devices = self.devices_with_nodes();
+            let found = devices.iter().find(|(_, d)| Arc::ptr_eq(d, dentry));
+            found.map(|(device, _)| device.clone())
+        };
+        let (result, holders) = match (block, self.character(dentry)) {
+            (Some(device), _) => (device.detach(), device.holders().clone()),
+            (None, Some(device)) => (device.detach(), device.holders().clone()),
+            (None, None) => return Err(HostError::NotDevice { path: node.to_owned() }.into()),
+        };
+        if result.as_ref().is_err_and(|e| e.errno() == Errno::EBUSY) && !holders.list().is_empty() {
+            return result;
+        }
+        self.devices_with_nodes().retain(|(_, d)| !Arc::ptr_eq(d, dentry));
+        lock(&self.characters).retain(|(_, d)| !Arc::ptr_eq(d, dentry));
+        self.tree().remove_device(dentry)?;
+        result
+    }
+
+    /// The attached character device of a node.
+    pub(super) fn character(&self, dentry: &Arc<Dentry>) -> Option<Arc<CharacterDevice>> {
+        let all = lock(&self.characters);
+        all.iter().find(|(_, d)| Arc::ptr_eq(d, dentry)).map(|(device, _)| device.clone())
     }
 }
 

@@ -4,7 +4,7 @@ use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::base::{Errno, Result};
 use crate::bridge::{self, FindingItem, Mapper, MountRequest, ProbeFound, Target, Token, WireParam};
-use crate::device::{BlockDevice, CacheBudget, Openable, Standard};
+use crate::device::{BlockDevice, BlockMedium, CacheBudget, CharacterDevice, Console, Openable, Standard};
 use crate::file::DriverFiles;
 use crate::mapping::Budget;
 use crate::plugin::{Found, Kind, PluginOptions, Registry};
@@ -38,6 +38,8 @@ pub type HostOptions = PluginOptions;
 pub struct MountOptions {
     /// Nothing may be changed.
     pub read_only: bool,
+    /// Whether device nodes of the volume lead to the host's devices, by their numbers (`dev`).
+    pub devices: bool,
     /// How files shall be mapped.
     pub mmap: MmapMode,
     /// The file system's own options.
@@ -45,13 +47,15 @@ pub struct MountOptions {
 }
 
 impl MountOptions {
-    /// Sorts the words of `-o` into the host's own (`ro`, `rw`, `mmap=…`) and the file system's. Errors: EINVAL.
+    /// Sorts the words of `-o` into the host's own (`ro`, `rw`, `dev`, `nodev`, `mmap=…`) and the file system's. Errors: EINVAL.
     pub fn parse(words: Vec<(String, Option<String>)>) -> Result<Self> {
         let mut options = Self::default();
         for (name, value) in words {
             match (&*name, &value) {
                 ("ro", None) => options.read_only = true,
                 ("rw", None) => options.read_only = false,
+                ("dev", None) => options.devices = true,
+                ("nodev", None) => options.devices = false,
                 ("mmap", Some(mode)) => options.mmap = mode.parse()?,
                 _ => options.given.push((name, value)),
             }
@@ -67,6 +71,7 @@ pub struct Host {
     devices: Mutex<Vec<(Arc<BlockDevice>, Arc<Dentry>)>>,
     cache_budget: Arc<CacheBudget>,
     driver_files: DriverFiles,
+    pub(super) characters: Mutex<Vec<(Arc<CharacterDevice>, Arc<Dentry>)>>,
     plugins: Registry,
     /// What copies of mapped files may take.
     budget: Arc<Budget>,
@@ -81,6 +86,7 @@ impl Host {
             devices: Mutex::default(),
             driver_files: DriverFiles::default(),
             cache_budget: Arc::new(CacheBudget::new(options.cache_bytes)),
+            characters: Mutex::default(),
             plugins: Registry::new(options),
             budget: Arc::new(Budget::of_machine()),
             next_task: AtomicU64::new(1),
@@ -88,6 +94,9 @@ impl Host {
         host.tree.mkdir(&Caller::host(), &host.tree.root(), b"/dev", 0o755)?;
         for (node, device) in Standard::ALL {
             host.register(node, Arc::new(device), 0o666)?;
+        }
+        for node in Console::NODES {
+            host.register(node, Arc::new(Console), 0o666)?;
         }
         Ok(Arc::new(host))
     }
@@ -155,15 +164,30 @@ impl Host {
             .map_err(|e| e.doing(format_args!("register {node}")))
     }
 
-    /// Takes away a node that [`Host::register`] made; what is open stays open. NuttX `unregister_driver`. Errors:
-    /// ENOENT, ENODEV.
+    /// Makes the node of a block device that the program itself offers, which is mounted and opened as any other. NuttX
+    /// `register_blockdriver`. Errors: EINVAL the path or the device's shape, EEXIST, EPERM inside a volume.
+    pub fn register_block(&self, node: &str, medium: Arc<dyn BlockMedium>) -> Result<()> {
+        let register = || {
+            let budget = self.cache_budget();
+            self.add(BlockDevice::offered(node, "program", medium, budget, budget.limit_bytes() / 4)?)
+        };
+        register().map_err(|e: crate::base::Error| e.doing(format_args!("register {node}")))
+    }
+
+    /// Takes away a node that [`Host::register`] or [`Host::register_block`] made. What is open goes on until it is
+    /// closed; a block device that is in use stays. NuttX `unregister_driver`, `unregister_blockdriver`. Errors: ENOENT,
+    /// ENODEV (also what `attach` made), EBUSY a block device's holders.
     pub fn unregister(&self, node: &str) -> Result<()> {
         let unregister = || {
             let dentry = self.tree.resolve(&Caller::host(), &self.tree.root(), node.as_bytes())?;
             match dentry.inode() {
-                Inode::Pseudo(pseudo) if matches!(pseudo.kind(), PseudoKind::Node(_)) => {
-                    self.tree.remove_device(&dentry)
-                }
+                Inode::Pseudo(pseudo) => match pseudo.kind() {
+                    PseudoKind::Node(_) if self.character(&dentry).is_none() => {
+                        self.tree.remove_device(&dentry)
+                    }
+                    PseudoKind::Block(device) if device.is_offered() => self.end_device(node, &dentry),
+                    _ => Err(HostError::NotDevice { path: node.to_owned() }.into()),
+                },
                 _ => Err(HostError::NotDevice { path: node.to_owned() }.into()),
             }
         };
@@ -193,6 +217,7 @@ impl Host {
                 driver: fs,
                 params: &params,
                 read_only: options.read_only,
+                devices: options.devices,
                 mmap: options.mmap,
                 mapper: &|| self.mapper().map(drop),
             };

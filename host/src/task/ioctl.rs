@@ -3,8 +3,9 @@
 use nxvfs_abi::block::Geometry;
 use nxvfs_abi::ioctl::{
     self, BIOC_BLKGETSIZE, BIOC_BLKSSZGET, BIOC_DISCARD, BIOC_FLUSH, BIOC_GEOMETRY, BIOC_PARTINFO,
-    BIOC_XIPBASE, FIOC_FILEPATH, FIOC_MMAP, FIOC_XIPBASE, PartitionInfo,
+    BIOC_XIPBASE, FIOC_FILEPATH, FIOC_MMAP, FIOC_XIPBASE, FIONBIO, PartitionInfo,
 };
+use nxvfs_abi::types::open;
 
 use super::Task;
 use crate::base::{Errno, Result};
@@ -15,8 +16,8 @@ impl Task {
     /// A command whose argument is memory; answers what the driver answers. The memory must be as long as the host
     /// knows the command's to be ([`nxvfs_abi::ioctl::KNOWN`]).
     ///
-    /// The host answers `FIOC_MMAP` and `FIOC_XIPBASE` (address of the file in place), `FIOC_FILEPATH`, and of any
-    /// block device `BIOC_XIPBASE` (address of the medium), `BIOC_GEOMETRY`, `BIOC_FLUSH`, `BIOC_PARTINFO`,
+    /// The host answers `FIOC_MMAP` and `FIOC_XIPBASE` (address of the file in place), `FIOC_FILEPATH`, `FIONBIO`, and of
+    /// any block device `BIOC_XIPBASE` (address of the medium), `BIOC_GEOMETRY`, `BIOC_FLUSH`, `BIOC_PARTINFO`,
     /// `BIOC_BLKSSZGET`, `BIOC_BLKGETSIZE` and `BIOC_DISCARD` (needs a descriptor that may write). Errors: EBADF,
     /// EINVAL (memory too short), ENOTTY, ENXIO (not in place), and the driver's.
     pub fn ioctl(&self, fd: u32, command: u32, arg: &mut [u8]) -> Result<u64> {
@@ -26,6 +27,12 @@ impl Task {
             return Err(Errno::EINVAL.into());
         }
         match command {
+            FIONBIO => {
+                let on = i32::from_ne_bytes([arg[0], arg[1], arg[2], arg[3]]) != 0;
+                let flags = file.flags().0 & !open::O_NONBLOCK;
+                file.set_flags(flags | if on { open::O_NONBLOCK } else { 0 });
+                Ok(0)
+            }
             FIOC_MMAP | FIOC_XIPBASE if file.regular().is_some() => self.fill_address(fd, arg),
             BIOC_XIPBASE if file.block_device().is_some() => self.fill_address(fd, arg),
             FIOC_FILEPATH => {

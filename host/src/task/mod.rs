@@ -10,6 +10,7 @@ mod host;
 mod ioctl;
 mod memory;
 mod names;
+mod pipes;
 mod report;
 
 pub use directories::Directory;
@@ -17,7 +18,8 @@ pub use host::{Host, HostError, HostOptions, MountOptions};
 pub use report::{DeviceStatus, MountStatus};
 
 use crate::base::sync::{Arc, RwLock, read, write};
-use crate::base::{Hold, Holder, Result};
+use crate::base::wait::Relay;
+use crate::base::{Errno, Hold, Holder, Result};
 use crate::file::{DescriptorTable, OpenFile, Opener};
 use crate::mapping::Regions;
 use crate::tree::{Caller, Dentry};
@@ -35,11 +37,15 @@ pub struct Task {
     regions: Regions,
     descriptors: DescriptorTable,
     cwd: RwLock<Cwd>,
+    /// Everyone who sleeps in a call of this task.
+    sleepers: Relay,
     host: Arc<Host>,
 }
 
 impl Task {
     pub(super) fn new(host: Arc<Host>, caller: Caller) -> Self {
+        let sleepers = Relay::new();
+        let caller = Caller { cancel: sleepers.token(), ..caller };
         let cwd = Cwd { dentry: host.tree().root(), _hold: None };
         Self {
             host,
@@ -47,6 +53,7 @@ impl Task {
             regions: Regions::default(),
             descriptors: DescriptorTable::default(),
             cwd: RwLock::new(cwd),
+            sleepers,
         }
     }
 
@@ -98,6 +105,12 @@ impl Task {
         Ok(())
     }
 
+    /// Ends every call of the task that waits for something with EINTR, and lets none wait any more: the first step of
+    /// ending a task that other threads still use.
+    pub fn interrupt(&self) {
+        self.sleepers.queue().close(Errno::EINTR);
+    }
+
     /// Ends the task: views are unmapped, descriptors closed, the working directory given up. Dropping it does the
     /// same.
     pub fn end(self) {}
@@ -105,6 +118,8 @@ impl Task {
 
 impl Drop for Task {
     fn drop(&mut self) {
+        // An open file may outlive its descriptor, and somebody may sleep on it in this task's name.
+        self.interrupt();
         self.regions.clear();
         drop(self.descriptors.close());
     }

@@ -134,14 +134,16 @@ impl Task {
         if !self.caller.may(&dentry.inode().attr(&self.caller.ctx())?, want) {
             return Err(Errno::EACCES.into());
         }
-        let read_only = dentry.inode().mount().is_some_and(|m| m.read_only());
+        // Writing to a FIFO, a socket or a device changes nothing on the volume.
+        let stored = matches!(dentry.inode().file_type(), mode::S_IFREG | mode::S_IFDIR);
+        let read_only = stored && dentry.inode().mount().is_some_and(|m| m.read_only());
         if want & WRITE != 0 && read_only {
             return Err(Errno::EROFS.into());
         }
         Ok(())
     }
 
-    /// Changes a file's length. POSIX `truncate`.
+    /// Changes a file's length. POSIX `truncate`: EISDIR, EINVAL what has no length, EFBIG.
     pub fn truncate(&self, path: impl AsRef<[u8]>, size_bytes: u64) -> Result<()> {
         if size_bytes > i64::MAX as u64 {
             return Err(Errno::EFBIG.into());
@@ -153,6 +155,9 @@ impl Task {
         let dentry = self.host.tree().resolve(&self.caller, &self.base(), path)?;
         if set.valid & SET_SIZE != 0 && dentry.inode().is_directory() {
             return Err(Errno::EISDIR.into());
+        }
+        if set.valid & SET_SIZE != 0 && dentry.inode().file_type() != mode::S_IFREG {
+            return Err(Errno::EINVAL.into());
         }
         self.host.tree().set_attr(&self.caller, dentry.inode(), set)
     }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use super::Host;
 use crate::base::Holder;
+use crate::base::sync::lock;
 use crate::device::CacheStatus;
 use crate::tree::Agreement;
 
@@ -12,13 +13,15 @@ use crate::tree::Agreement;
 pub struct DeviceStatus {
     /// Its node.
     pub node: String,
-    /// Name of the plugin.
+    /// Name of the plugin; empty if a program offers the device itself.
     pub plugin: String,
     /// Name of the driver.
     pub driver: String,
-    /// Bytes of a sector.
+    /// `block` or `character`.
+    pub kind: &'static str,
+    /// Bytes of a sector; 0 of a character device.
     pub sector_size_bytes: u32,
-    /// Number of sectors.
+    /// Number of sectors; 0 of a character device.
     pub sector_count: u64,
     /// Whether it can be written.
     pub writable: bool,
@@ -63,6 +66,7 @@ impl Host {
                 node: device.node().to_string(),
                 plugin: device.plugin().to_owned(),
                 driver: device.driver().to_owned(),
+                kind: "block",
                 sector_size_bytes: device.geometry().sector_size_bytes,
                 sector_count: device.geometry().sector_count,
                 writable: device.writable(),
@@ -72,6 +76,20 @@ impl Host {
                 users: device.holders().list(),
             })
             .collect();
+        let characters: Vec<_> = lock(&self.characters).iter().map(|(device, _)| device.clone()).collect();
+        list.extend(characters.iter().map(|device| DeviceStatus {
+            node: device.node().to_string(),
+            plugin: device.plugin().to_owned(),
+            driver: device.driver().to_owned(),
+            kind: "character",
+            sector_size_bytes: 0,
+            sector_count: 0,
+            writable: true,
+            parent: None,
+            given: Vec::new(),
+            cache: None,
+            users: device.holders().list(),
+        }));
         list.sort_by(|a, b| a.node.cmp(&b.node));
         list
     }

@@ -23,17 +23,26 @@ pub struct Caller {
     pub groups: Vec<u32>,
     /// File mode mask.
     pub umask: u32,
+    /// Whose end ends this caller's sleep: the token of a [`Relay`](crate::base::wait::Relay), or 0.
+    pub cancel: u64,
 }
 
 impl Caller {
     /// The host itself: user 0.
     pub fn host() -> Self {
-        Self { task: 0, uid: 0, gid: 0, groups: Vec::new(), umask: 0o022 }
+        Self { task: 0, uid: 0, gid: 0, groups: Vec::new(), umask: 0o022, cancel: 0 }
     }
 
     /// The form that crosses to plugins.
     pub fn ctx(&self) -> Ctx {
-        Ctx { uid: self.uid, gid: self.gid, umask: self.umask, task: self.task, ..Grow::empty() }
+        Ctx {
+            uid: self.uid,
+            gid: self.gid,
+            umask: self.umask,
+            task: self.task,
+            cancel: self.cancel,
+            ..Grow::empty()
+        }
     }
 
     /// Whether the mode bits allow `want` ([`READ`], [`WRITE`], [`EXECUTE`]). User 0 may do everything, but execute

@@ -15,6 +15,7 @@ use super::{Tree, TreeError, show};
 use crate::base::sync::Arc;
 use crate::base::{Errno, Result};
 use crate::bridge::FoundNode;
+use crate::device::Fifo;
 
 /// The place of a name that shall come, go or move.
 struct Spot<'a> {
@@ -105,7 +106,8 @@ impl Tree {
         }
     }
 
-    /// Makes a special node in a volume. Errors: EEXIST, EROFS, EACCES, EPERM in the host's own tree.
+    /// Makes a special node; in the host's own tree only a FIFO. Errors: EEXIST, EROFS, EACCES, EPERM in the host's own
+    /// tree.
     pub fn mknod(
         &self,
         caller: &Caller,
@@ -117,6 +119,11 @@ impl Tree {
         let walked = self.walk_to_make(caller, base, path, false)?;
         self.may_change(caller, &walked.parent)?;
         let Inode::Volume(node) = walked.parent.inode() else {
+            if mode & mode::S_IFMT == mode::S_IFIFO {
+                let kind = PseudoKind::Node(Arc::new(Fifo::default()));
+                let permissions = mode & 0o777 & !caller.umask;
+                return self.add_pseudo(&walked.parent, &walked.name, kind, permissions).map(drop);
+            }
             return Err(
                 TreeError::PseudoOnly { path: show(path), action: "make such a node".to_owned() }.into()
             );
@@ -201,6 +208,7 @@ impl Tree {
         }
         match (walked.parent.inode(), dentry.inode()) {
             (Inode::Pseudo(_), Inode::Pseudo(node)) => match node.kind() {
+                PseudoKind::Node(node) if node.file_type() == mode::S_IFIFO => self.remove_pseudo(&dentry),
                 PseudoKind::Block(_) | PseudoKind::Node(_) => {
                     Err(TreeError::Device { path: show(path) }.into())
                 }

@@ -1,8 +1,6 @@
 //! Keeps a volume alive while a call that holds nothing else is under way.
 
-use std::sync::Condvar;
-
-use crate::base::sync::{AtomicUsize, Mutex, Ordering, lock};
+use crate::base::sync::{AtomicUsize, Condvar, Mutex, Ordering, lock, wait};
 
 const CLOSED: usize = 1 << (usize::BITS - 1);
 
@@ -29,7 +27,7 @@ impl Gate {
         self.state.fetch_or(CLOSED, Ordering::AcqRel);
         let mut guard = lock(&self.lock);
         while self.state.load(Ordering::Acquire) != CLOSED {
-            guard = self.empty.wait(guard).unwrap_or_else(std::sync::PoisonError::into_inner);
+            guard = wait(&self.empty, guard);
         }
     }
 

@@ -7,10 +7,10 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::mount::Mount;
 use super::pseudo::{PseudoKind, PseudoNode};
-use crate::base::sync::{Arc, AtomicBool, AtomicU64, Ordering, RwLock, read, write};
+use crate::base::sync::{Arc, AtomicBool, AtomicU64, Mutex, Ordering, RwLock, Weak, lock, read, write};
 use crate::base::{Errno, Result};
 use crate::bridge::FoundNode;
-use crate::device::{Change, Residence};
+use crate::device::{Change, Fifo, Pipe, Residence};
 
 /// Attributes with the number of the volume, as `stat` tells them.
 #[derive(Clone, Copy)]
@@ -32,6 +32,8 @@ pub struct VolumeNode {
     resident: Residence,
     /// The host changed something that the attributes depend on: they are asked for again when somebody needs them.
     stale: AtomicBool,
+    /// Of a FIFO: what its ends share, as long as one is open.
+    pipe: Mutex<Weak<Pipe>>,
 }
 
 /// Attributes and how long they may be trusted.
@@ -74,6 +76,7 @@ impl VolumeNode {
             attr,
             resident: Residence::default(),
             stale,
+            pipe: Mutex::default(),
         })
     }
 
@@ -144,6 +147,14 @@ impl VolumeNode {
         if !self.stale.load(Ordering::Relaxed) && self.mount.mutable() {
             self.stale.store(true, Ordering::Release);
         }
+    }
+
+    /// What a FIFO of the volume leads to: the file system keeps its name, the host its bytes while it is open.
+    pub fn fifo(&self) -> Fifo {
+        let mut known = lock(&self.pipe);
+        let pipe = known.upgrade().unwrap_or_default();
+        *known = Arc::downgrade(&pipe);
+        Fifo(pipe)
     }
 
     /// The last known attributes, without a call.

@@ -27,8 +27,10 @@ pub use negotiate::{Agreement, MmapMode, Tier};
 pub use pseudo::{PseudoKind, PseudoNode};
 pub use walk::{Follow, Walked};
 
+use std::collections::HashMap;
+
 use crate::base::error::teach;
-use crate::base::sync::{Arc, AtomicU64, Ordering, RwLock, read};
+use crate::base::sync::{Arc, AtomicU64, Ordering, RwLock, Weak, read};
 use crate::base::{Errno, Result};
 
 teach! {
@@ -90,13 +92,15 @@ pub struct Tree {
     root: Arc<Dentry>,
     mounts: RwLock<Vec<Arc<Mount>>>,
     next_id: AtomicU64,
+    /// The device nodes of the host's own tree by their numbers.
+    numbers: RwLock<HashMap<u64, Weak<PseudoNode>>>,
 }
 
 impl Tree {
     /// A tree with a root and nothing in it.
     pub fn new() -> Self {
         let root = Dentry::root(Inode::Pseudo(PseudoNode::new(1, PseudoKind::Directory, 0o755)));
-        Self { root, mounts: RwLock::default(), next_id: AtomicU64::new(2) }
+        Self { root, mounts: RwLock::default(), next_id: AtomicU64::new(2), numbers: RwLock::default() }
     }
 
     /// The root directory.

@@ -24,6 +24,7 @@ pub struct Mount {
     pub(super) source: String,
     pub(super) driver: String,
     pub(super) read_only: bool,
+    pub(super) devices: bool,
     pub(super) volume: Volume,
     pub(super) agreement: Agreement,
     /// The device with the mount's right to it, until the mount ends.
@@ -88,6 +89,11 @@ impl Mount {
     /// Whether nothing may be changed.
     pub fn read_only(&self) -> bool {
         self.read_only
+    }
+
+    /// Whether device nodes of the volume can be opened.
+    pub fn devices(&self) -> bool {
+        self.devices
     }
 
     /// The file system.

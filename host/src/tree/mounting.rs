@@ -27,6 +27,8 @@ pub struct MountSpec<'a> {
     pub params: &'a [WireParam],
     /// Whether nothing may be changed.
     pub read_only: bool,
+    /// Whether device nodes of the volume can be opened.
+    pub devices: bool,
     /// How files shall be mapped.
     pub mmap: MmapMode,
     /// Whether there is a mapper for copies in memory, loaded if it must be. Errors: ENODEV.
@@ -96,6 +98,7 @@ impl Tree {
             source: spec.source.to_owned(),
             driver: spec.driver.to_owned(),
             read_only,
+            devices: spec.devices,
             volume,
             agreement,
             claim: Mutex::new(claim),

@@ -8,6 +8,7 @@ use super::walk::Follow;
 use super::{Tree, TreeError, show};
 use crate::base::sync::{Arc, read, write};
 use crate::base::{Errno, Result};
+use crate::device::Openable;
 
 impl Tree {
     /// Makes a node in the host's own tree.
@@ -21,6 +22,8 @@ impl Tree {
         let Inode::Pseudo(parent) = dir.inode() else { return Err(Errno::EPERM.into()) };
         let links = i32::from(matches!(kind, PseudoKind::Directory));
         let node = PseudoNode::new(self.next_id(), kind, permissions);
+        let rdev = node.attr().rdev;
+        let numbered = (rdev != 0).then(|| Arc::downgrade(&node));
         let dentry = Dentry::child(dir, name, Inode::Pseudo(node));
         let entry_number = parent.take_entry_number();
         let child = Child::There { dentry: dentry.clone(), stamp: Stamp::FOR_EVER, entry_number };
@@ -30,8 +33,24 @@ impl Tree {
         }
         children.insert(name.into(), child);
         drop(children);
+        if let Some(node) = numbered {
+            write(&self.numbers).insert(rdev, node);
+        }
         parent.touched(links);
         Ok(dentry)
+    }
+
+    /// A node that no directory holds, such as a pipe's, under a name for people.
+    pub fn anonymous(&self, kind: &str, object: Arc<dyn Openable>, permissions: u32) -> Arc<Dentry> {
+        let number = self.next_id();
+        let node = PseudoNode::new(number, PseudoKind::Node(object), permissions);
+        Dentry::child(&self.root, format!("{kind}:[{number}]").as_bytes(), Inode::Pseudo(node))
+    }
+
+    /// The device node of the host's own tree that has this number: `stat` tells it as `st_rdev`.
+    pub fn device_by_number(&self, file_type: u32, rdev: u64) -> Option<Arc<PseudoNode>> {
+        let node = read(&self.numbers).get(&rdev)?.upgrade()?;
+        (node.kind().file_type() == file_type).then_some(node)
     }
 
     /// Makes a directory, and in the host's own tree all that are missing on the way. Errors: EPERM inside a volume.
@@ -75,6 +94,9 @@ impl Tree {
         let taken = siblings.remove(&name);
         drop(siblings);
         drop(taken);
+        if let Inode::Pseudo(node) = dentry.inode() {
+            write(&self.numbers).remove(&node.attr().rdev);
+        }
         if let Inode::Pseudo(node) = parent.inode() {
             node.touched(-i32::from(dentry.inode().is_directory()));
         }

@@ -8,7 +8,7 @@ use nxvfs_abi::block::{Geometry, GeometryOut, XIP_WRITABLE, XipGrant, XipGrantOu
 use nxvfs_abi::services::{ErrorTextIn, SERVICES_STATIC, Services, ServicesIn, clock as clocks};
 use nxvfs_abi::{ABI_MAJOR, ABI_MINOR, Errno, Grow, Str, Timespec, grow};
 
-use super::{Error, Result, Sentence, device, vfs_file};
+use super::{Error, Result, Sentence, device, vfs_file, waiter};
 use crate::{guard, host};
 
 /// Marks this table among services tables; a real host never sets it.
@@ -35,7 +35,7 @@ static TABLE: Services = Services {
     file_write: Some(file_write),
     invalidate_entry: None,
     invalidate_node: None,
-    wake: None,
+    wake: Some(wake),
     file_len: Some(file_len),
     file_sync: Some(file_sync),
     file_discard: Some(file_discard),
@@ -139,6 +139,10 @@ unsafe extern "C" fn clock(which: u32, out: *mut Timespec) -> i32 {
     // SAFETY: by the contract.
     unsafe { out.write(time) };
     0
+}
+
+unsafe extern "C" fn wake(token: u64, events: u32) -> i32 {
+    if waiter::wake(token, events) { 0 } else { Errno::EBADF.wire() }
 }
 
 /// The answer of a service about a device.

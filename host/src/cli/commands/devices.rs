@@ -6,7 +6,7 @@ use crate::cli::failure::Done;
 use crate::cli::shell::Shell;
 use crate::plugin::params::parse_words;
 
-/// Make a device node that a block driver serves
+/// Make a device node that a block or character driver serves
 ///
 /// The driver's plugin is loaded if it must be. 'modinfo PLUGIN' lists the parameters; beside them the host takes
 /// cache=SIZE, the memory for blocks of a device that is not memory itself (0: none).

@@ -21,7 +21,7 @@ use super::plugins::User;
   mount -t romfs -o mmap=xip /dev/ram0 /rom     in place, or refuse
   mount
 
-Options of the host: ro, rw, mmap=auto|xip|ram|none. Others are the file system's; 'modinfo' lists them.")]
+Options of the host: ro, rw, dev, nodev, mmap=auto|xip|ram|none. Others are the file system's; 'modinfo' lists them.")]
 pub(in crate::cli) struct Mount {
     /// The file system's driver
     #[arg(short = 't', value_name = "FS", requires = "operands")]
