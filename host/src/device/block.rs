@@ -143,7 +143,7 @@ impl BlockDevice {
         } else {
             claims.readers += 1;
         }
-        Ok(Claim { device: self.clone(), writable, _hold: hold })
+        Ok(Claim { device: self.clone(), writable, hold })
     }
 
     fn check(&self, offset: u64, len: usize) -> Result<()> {
@@ -262,13 +262,38 @@ impl Drop for BlockDevice {
 pub struct Claim {
     device: Arc<BlockDevice>,
     writable: bool,
-    _hold: Hold,
+    hold: Hold,
 }
 
 impl Claim {
     /// The device.
     pub fn device(&self) -> &Arc<BlockDevice> {
         &self.device
+    }
+
+    /// Changes what the mount may do. Errors: EROFS; EBUSY with the others' names, and then nothing changes.
+    pub fn set_writable(&mut self, writable: bool) -> Result<()> {
+        let node = self.device.node.to_string();
+        if writable && !self.device.writable() {
+            return Err(DeviceError::ReadOnly { node }.into());
+        }
+        let mut claims = lock(&self.device.claims);
+        match (self.writable, writable) {
+            (false, true) if claims.readers > 1 => {
+                let holders = self.device.holders.describe();
+                return Err(DeviceError::Claimed { node, holders }.into());
+            }
+            (false, true) => *claims = Claims { readers: 0, writer: true },
+            (true, false) => *claims = Claims { readers: 1, writer: false },
+            _ => {}
+        }
+        self.writable = writable;
+        Ok(())
+    }
+
+    /// Says who holds the device now.
+    pub fn rename(&self, holder: Holder) {
+        self.hold.rename(holder);
     }
 }
 

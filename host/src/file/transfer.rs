@@ -86,11 +86,12 @@ impl OpenFile {
         if offset.checked_add(buf.len() as u64).is_none_or(|end| end > i64::MAX as u64) {
             return Err(Errno::EFBIG.into());
         }
+        let ctx = &self.write_ctx(ctx);
         match &self.content {
             Content::Regular { node, handle } => {
                 let done = node.mount().volume().write(ctx, node.node(), *handle, offset, buf, flags);
                 node.expire();
-                done
+                self.settle(ctx, done?)
             }
             Content::Block { device, .. } => {
                 let end = device.len_bytes();
@@ -99,7 +100,7 @@ impl OpenFile {
                 }
                 let len = end.saturating_sub(offset).min(buf.len() as u64) as usize;
                 device.write_at(offset, &buf[..len], 0)?;
-                Ok(len)
+                self.settle(ctx, len)
             }
             Content::Stream(stream) => {
                 if !stream.has_position() {

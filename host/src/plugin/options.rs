@@ -1,6 +1,7 @@
 //! What a host's plugins are subject to.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Which statically linked plugins are used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -37,6 +38,8 @@ pub struct PluginOptions {
     pub autoload: bool,
     /// Whether files that others may have written are loaded.
     pub allow_unsafe_files: bool,
+    /// How long a forced unmount waits for calls that are under way before it gives them up.
+    pub patience: Duration,
 }
 
 impl Default for PluginOptions {
@@ -47,6 +50,7 @@ impl Default for PluginOptions {
             builtin: Builtin::All,
             autoload: true,
             allow_unsafe_files: false,
+            patience: Duration::from_secs(3),
         }
     }
 }
