@@ -119,7 +119,9 @@ fn with_loan_ended(caller: &Caller, attr: &Attr, set: &SetAttr) -> SetAttr {
     let has = |flags: u32| set.valid & flags != 0;
     let ended =
         has(SET_UID | SET_GID) && attr.file_type() != mode::S_IFDIR || has(SET_SIZE) && caller.uid != 0;
-    let lent = loan(attr.mode);
+    // Without the right to execute for the group it means something else, which is for the group's members.
+    let foreign = if caller.uid != 0 && !caller.is_member(attr.gid) { mode::S_ISGID } else { 0 };
+    let lent = loan(attr.mode) | attr.mode & foreign;
     if has(SET_MODE) && caller.uid != 0 && !caller.is_member(attr.gid) {
         set.mode &= !mode::S_ISGID;
     } else if ended && lent != 0 && !has(SET_MODE) {

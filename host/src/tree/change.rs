@@ -51,6 +51,12 @@ impl Tree {
         path: &[u8],
     ) -> Result<(Walked, Arc<Dentry>)> {
         let walked = self.walk(caller, base, path, Follow::No)?;
+        let dentry = Self::there_to_take(&walked, path)?;
+        Ok((walked, dentry))
+    }
+
+    /// What a walk found, if it has a name that can be taken away. Errors: as [`Tree::walk_to_take`].
+    pub(super) fn there_to_take(walked: &Walked, path: &[u8]) -> Result<Arc<Dentry>> {
         if walked.name.is_empty() {
             let errno = match path {
                 p if p.iter().all(|b| *b == b'/') => Errno::EBUSY,
@@ -59,10 +65,7 @@ impl Tree {
             };
             return Err(errno.into());
         }
-        match walked.dentry.clone() {
-            Some(dentry) => Ok((walked, dentry)),
-            None => Err(walked.missing(path)),
-        }
+        walked.dentry.clone().ok_or_else(|| walked.missing(path))
     }
 
     /// Whether names may come and go in a directory; answers its attributes. Errors: EROFS, EACCES.
@@ -155,10 +158,10 @@ impl Tree {
         let walked = self.walk_to_make(caller, new_base, new, false)?;
         match (old_dentry.inode(), walked.parent.inode()) {
             (Inode::Volume(old), Inode::Volume(dir)) if Arc::ptr_eq(old.mount(), dir.mount()) => {
+                self.may_change(caller, &walked.parent)?;
                 if old_dentry.inode().is_directory() {
                     return Err(Errno::EPERM.into());
                 }
-                self.may_change(caller, &walked.parent)?;
                 let ctx = caller.ctx();
                 let made = self.make(&ctx, &walked, dir, |mount, dir, name| {
                     mount.volume().link(&ctx, old.node(), dir, name)

@@ -1,6 +1,6 @@
 //! Renaming inside a volume.
 
-use nxvfs_abi::filesystem::RENAME_EXCHANGE;
+use nxvfs_abi::filesystem::{RENAME_EXCHANGE, RENAME_NOREPLACE};
 
 use super::access::Caller;
 use super::dentry::Dentry;
@@ -20,8 +20,10 @@ impl Tree {
         (new_base, new): (&Arc<Dentry>, &[u8]),
         flags: u32,
     ) -> Result<()> {
-        let (from, dentry) = self.walk_to_take(caller, old_base, old)?;
+        // Both ways first, as Linux does: what is wrong on them counts before a name that is missing at their ends.
+        let from = self.walk(caller, old_base, old, Follow::No)?;
         let to = self.walk(caller, new_base, new, Follow::No)?;
+        let dentry = Self::there_to_take(&from, old)?;
         if to.name.is_empty() {
             return Err(Errno::EBUSY.into());
         }
@@ -40,9 +42,32 @@ impl Tree {
         if !same_volume(&dentry) || to.dentry.as_ref().is_some_and(|d| !same_volume(d)) {
             return Err(Errno::EBUSY.into());
         }
+        if to.must_be_directory && !dentry.inode().is_directory() {
+            return Err(Errno::ENOTDIR.into());
+        }
+        if within(&to.parent, &dentry) || to.dentry.as_ref().is_some_and(|d| within(&from.parent, d)) {
+            let exchange = flags & RENAME_EXCHANGE != 0;
+            let errno =
+                if within(&to.parent, &dentry) || exchange { Errno::EINVAL } else { Errno::ENOTEMPTY };
+            return Err(errno.into());
+        }
+        let _change = mount.change()?;
+        let same = to.dentry.as_ref().is_some_and(|there| same_node(there, &dentry));
+        if same && flags & RENAME_NOREPLACE == 0 {
+            // POSIX: two names of one file, or one name twice: nothing is done, nor asked.
+            return Ok(());
+        }
         self.may_take(caller, &from.parent, &dentry)?;
         match &to.dentry {
-            Some(there) => self.may_take(caller, &to.parent, there)?,
+            Some(there) => {
+                self.may_take(caller, &to.parent, there)?;
+                match (dentry.inode().is_directory(), there.inode().is_directory()) {
+                    _ if flags & (RENAME_EXCHANGE | RENAME_NOREPLACE) != 0 => {}
+                    (true, false) => return Err(Errno::ENOTDIR.into()),
+                    (false, true) => return Err(Errno::EISDIR.into()),
+                    _ => {}
+                }
+            }
             None => self.may_change(caller, &to.parent).map(drop)?,
         }
         if !Arc::ptr_eq(&from.parent, &to.parent) {
@@ -54,16 +79,6 @@ impl Tree {
                 }
             }
         }
-        if to.must_be_directory && !dentry.inode().is_directory() {
-            return Err(Errno::ENOTDIR.into());
-        }
-        if within(&to.parent, &dentry) || to.dentry.as_ref().is_some_and(|d| within(&from.parent, d)) {
-            let exchange = flags & RENAME_EXCHANGE != 0;
-            let errno =
-                if within(&to.parent, &dentry) || exchange { Errno::EINVAL } else { Errno::ENOTEMPTY };
-            return Err(errno.into());
-        }
-        let _change = mount.change()?;
         let (old_spot, new_spot) = ((old_dir.node(), &*from.name), (new_dir.node(), &*to.name));
         let ctx = caller.ctx();
         mount.volume().rename(&ctx, old_spot, new_spot, flags)?;
@@ -84,6 +99,13 @@ impl Tree {
         }
         mount.settle(&ctx, old_dir.node())?;
         if Arc::ptr_eq(old_dir, new_dir) { Ok(()) } else { mount.settle(&ctx, new_dir.node()) }
+    }
+}
+
+fn same_node(a: &Dentry, b: &Dentry) -> bool {
+    match (a.inode(), b.inode()) {
+        (Inode::Volume(a), Inode::Volume(b)) => Arc::ptr_eq(a, b),
+        _ => false,
     }
 }
 
