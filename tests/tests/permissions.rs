@@ -350,8 +350,7 @@ fn their_shape(top: &Path, name: &str) -> Shape {
 fn oracle() -> Option<PathBuf> {
     // Only user 0 can be others, and only Linux's own tmpfs is what we compare with.
     const TMPFS_MAGIC: i64 = 0x0102_1994;
-    let fits = geteuid().is_root()
-        && rustix::fs::statfs("/dev/shm").is_ok_and(|fs| i64::from(fs.f_type) == TMPFS_MAGIC);
+    let fits = geteuid().is_root() && rustix::fs::statfs("/dev/shm").is_ok_and(|fs| fs.f_type == TMPFS_MAGIC);
     if !fits {
         eprintln!("no oracle here: that needs user 0 and a tmpfs on /dev/shm; the table alone judges");
     }

@@ -1,5 +1,7 @@
 //! Options that the host keeps for each mount, and how they change while it is mounted.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
 use std::time::Duration;
 
 use nxvfs::{Errno, MountOptions, Task};
@@ -134,6 +136,56 @@ on_both_links! {
         board.read("/tmp/file");
         assert!(atime() > 1, "the access time was older than the change");
     }
+}
+
+#[test]
+fn nothing_changes_once_a_volume_is_read_only() {
+    let board = board(Link::Static, "");
+    let done = AtomicBool::new(false);
+    let refusals = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        for thread in 0..3 {
+            let (board, done, refusals) = (&board, &done, &refusals);
+            scope.spawn(move || {
+                let task = board.task();
+                for round in (0u64..).take_while(|_| !done.load(Ordering::Relaxed)) {
+                    let name = format!("/tmp/{thread}.{}", round % 100);
+                    let step = match task.creat(&name, 0o644) {
+                        Ok(fd) => task.pwrite(fd, b"x", 0).and_then(|_| task.close(fd)),
+                        Err(e) => Err(e),
+                    };
+                    for result in [step, task.chmod(&name, 0o600), task.unlink(&name)] {
+                        if let Err(e) = result {
+                            assert!(matches!(e.errno(), Errno::EROFS | Errno::ENOENT), "{e}");
+                            refusals.fetch_add(1, Ordering::Relaxed);
+                        }
+                    }
+                }
+            });
+        }
+        let task = board.task();
+        let mut times = 0;
+        while times < 50 {
+            match remount(&board, "/tmp", "ro") {
+                // Somebody has a file open for writing.
+                Err(e) => assert_eq!(e.errno(), Errno::EBUSY, "{e}"),
+                Ok(()) => {
+                    let all = || -> Vec<_> {
+                        let names = task.opendir("/tmp").unwrap().map(|entry| entry.unwrap().name);
+                        names.map(|n| (task.stat([b"/tmp/", &*n].concat()).unwrap().attr.mode, n)).collect()
+                    };
+                    let (first, before) = (all(), refusals.load(Ordering::Relaxed));
+                    while refusals.load(Ordering::Relaxed) < before + 10 {
+                        thread::yield_now();
+                    }
+                    assert_eq!(all(), first);
+                    remount(&board, "/tmp", "rw").unwrap();
+                    times += 1;
+                }
+            }
+        }
+        done.store(true, Ordering::Relaxed);
+    });
 }
 
 #[test]

@@ -341,3 +341,53 @@ fn an_unmount_without_force_waits_for_calls_that_hold_nothing() {
     board.unmount("/mnt").unwrap();
     assert_eq!(stall.log().last().unwrap(), "unmount");
 }
+
+#[test]
+fn whoever_waits_for_a_turn_is_woken_by_the_end() {
+    let stall = Stall::new();
+    let board = stall.board(PATIENT);
+    for _ in 0..100 {
+        board.try_mount("none", "/mnt", "stall", "").unwrap();
+        let task = board.task();
+        let fd = task.open("/mnt/file", O_RDONLY, 0).unwrap();
+        let started = AtomicUsize::new(0);
+        thread::scope(|scope| {
+            for _ in 0..6 {
+                scope.spawn(|| {
+                    loop {
+                        let read = task.pread(fd, &mut [0; 64], 0);
+                        started.fetch_add(1, Ordering::Relaxed);
+                        if let Err(e) = read {
+                            assert_eq!(e.errno(), Errno::EIO, "{e}");
+                            return;
+                        }
+                    }
+                });
+            }
+            while started.load(Ordering::Relaxed) < 50 {
+                thread::yield_now();
+            }
+            board.unmount_with("/mnt", FORCE).unwrap();
+        });
+    }
+    board.plugins().rmmod("stall-fs").unwrap();
+}
+
+#[test]
+fn the_last_users_of_detached_volumes_may_go_at_once() {
+    for _ in 0..200 {
+        let board = tmpfs(Link::Static);
+        let tasks: Vec<Task> = (0..4).map(|_| board.task()).collect();
+        for (index, task) in tasks.iter().enumerate() {
+            task.open(format!("/tmp/{index}"), O_RDWR | O_CREAT, 0o644).unwrap();
+            task.chdir("/tmp").unwrap();
+        }
+        thread::scope(|scope| {
+            for task in tasks {
+                scope.spawn(move || task.end());
+            }
+            board.unmount_with("/tmp", DETACH).unwrap();
+        });
+        assert_eq!(lines(&board, "tmpfs").users, []);
+    }
+}

@@ -132,7 +132,7 @@ impl Tree {
         mount.revoke_dependents();
         let result = mount.end();
         self.uncover(mount);
-        log::warn!("{} was unmounted by force", mount.path);
+        log::info!("{} was unmounted by force", mount.path);
         result
     }
 
