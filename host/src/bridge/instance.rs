@@ -149,8 +149,8 @@ impl Instance {
         });
     }
 
-    /// Takes the instance away from its users: new calls are EIO, also those that wait for their turn. [`Instance::end`]
-    /// will wait so long for the calls that are under way.
+    /// Takes the instance away from its users: new calls are EIO, also those that wait for their turn. Ending it waits so
+    /// long for the calls that are under way.
     pub fn revoke(&self, patience: Duration) {
         let _ = self.patience.set(Instant::now() + patience);
         let _ = self.state.compare_exchange(LIVE, REVOKED, Ordering::SeqCst, Ordering::SeqCst);
