@@ -391,3 +391,39 @@ fn the_last_users_of_detached_volumes_may_go_at_once() {
         assert_eq!(lines(&board, "tmpfs").users, []);
     }
 }
+
+#[test]
+fn volumes_that_were_walked_while_they_ended_leave_nothing_behind() {
+    let folder = Folder::new().file("tree/a/b/c/file", "content");
+    let image = genromfs(&folder.at("tree"), &folder.at("rom.img"));
+    let board = Board::new(Link::Static).romdisk("/dev/rom0", &image);
+    let options = MountOptions::default();
+    let mut ended = Vec::new();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            scope.spawn(|| {
+                let task = board.task();
+                while !done.load(Ordering::Relaxed) {
+                    // What is not there is either the volume or known to be about to go.
+                    let _ = task.stat("/rom/a/b/c/file");
+                    thread::yield_now();
+                }
+            });
+        }
+        for round in 0..300 {
+            let mounted = board.host().mount(Some("/dev/rom0"), "/rom", "romfs", &options).unwrap();
+            ended.push(Arc::downgrade(&mounted.mount));
+            drop(mounted);
+            board.task().stat("/rom/a/b").unwrap();
+            let flags = if round % 2 == 0 { FORCE } else { UnmountFlags::default() };
+            board.unmount_with("/rom", flags).unwrap();
+        }
+        done.store(true, Ordering::Relaxed);
+    });
+    assert_eq!(
+        ended.iter().filter(|mount| mount.strong_count() > 0).count(),
+        0,
+        "volumes that hold themselves"
+    );
+}

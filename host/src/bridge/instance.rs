@@ -42,7 +42,9 @@ teach! {
 const LIVE: u8 = 0;
 const POISONED: u8 = 1;
 const REVOKED: u8 = 2;
-const ENDED: u8 = 3;
+/// About to end: only what gives back is still called.
+const CLOSING: u8 = 3;
+const ENDED: u8 = 4;
 
 /// A plugin's own pointer with what guards it.
 pub struct Instance {
@@ -57,6 +59,8 @@ pub struct Instance {
     serial: Option<Turn>,
     /// When the end of calls is no longer waited for; set by whoever revokes.
     patience: OnceLock<Instant>,
+    /// Whether it is about to end, whatever its state is.
+    closing: AtomicBool,
     /// Whether the last call was made, or will never be.
     ended: AtomicBool,
     stuck: AtomicBool,
@@ -78,6 +82,7 @@ impl Instance {
             calls: InFlight::default(),
             serial: (!parallel).then(Turn::default),
             patience: OnceLock::new(),
+            closing: AtomicBool::new(false),
             ended: AtomicBool::new(false),
             stuck: AtomicBool::new(false),
         }
@@ -110,7 +115,7 @@ impl Instance {
 
     /// Whether it is over: every call from now on is refused.
     pub fn is_over(&self) -> bool {
-        matches!(self.state(), REVOKED | ENDED)
+        self.closing.load(Ordering::SeqCst) || matches!(self.state(), REVOKED | ENDED)
     }
 
     /// Whether a call did not return in time when it was ended by force; it may still be under way.
@@ -121,14 +126,24 @@ impl Instance {
     /// Calls the plugin: not after it panicked, was revoked or ended; one at a time if it is serial.
     #[inline]
     pub(super) fn call(&self, ctx: &Ctx, call: impl FnOnce(*mut c_void, CtxIn) -> i64) -> Result<u64> {
+        self.call_if(|state| state == LIVE, ctx, call)
+    }
+
+    #[inline]
+    fn call_if(
+        &self,
+        may: impl Fn(u8) -> bool,
+        ctx: &Ctx,
+        call: impl FnOnce(*mut c_void, CtxIn) -> i64,
+    ) -> Result<u64> {
         let _counted = self.calls.enter();
-        if self.state() != LIVE {
+        if !may(self.state()) {
             return Err(self.refusal());
         }
         let turn = match &self.serial {
             // While it waited another call may have panicked, or the instance may be over.
-            Some(serial) => match serial.take(|| self.state() != LIVE) {
-                Some(turn) if self.state() == LIVE => Some(turn),
+            Some(serial) => match serial.take(|| !may(self.state())) {
+                Some(turn) if may(self.state()) => Some(turn),
                 _ => return Err(self.refusal()),
             },
             None => None,
@@ -141,12 +156,22 @@ impl Instance {
         result
     }
 
-    /// Calls a slot without context or answer (`forget`, `unpin`), if the instance still lives.
+    /// Calls a slot without context or answer (`forget`, `unpin`), if the instance has not ended yet.
     pub(super) fn notify(&self, call: impl FnOnce(*mut c_void)) {
-        let _ = self.call(&super::host_ctx(), |raw, _| {
-            call(raw);
-            0
-        });
+        let _ = self.call_if(
+            |state| matches!(state, LIVE | CLOSING),
+            &super::host_ctx(),
+            |raw, _| {
+                call(raw);
+                0
+            },
+        );
+    }
+
+    /// Refuses calls from now on, except those that give back, because the instance is about to end.
+    pub fn close(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+        let _ = self.state.compare_exchange(LIVE, CLOSING, Ordering::SeqCst, Ordering::SeqCst);
     }
 
     /// Takes the instance away from its users: new calls are EIO, also those that wait for their turn. Ending it waits so

@@ -334,16 +334,13 @@ impl Mount {
     /// Ends the volume: no path leads to it, and nobody holds it unless it was revoked. What it used is given back
     /// whatever happens, except what a call that does not return may still use.
     pub(super) fn end(&self) -> Result<()> {
+        // First, so that nothing is remembered after it was pruned; counts are still given back.
+        self.volume.instance().close();
         let root = lock(&self.root).take();
-        if let Some(root) = &root {
-            // Counts are given back as long as the file system listens.
+        if let Some(root) = root {
             root.prune();
         }
         let result = self.volume.unmount(&host_ctx());
-        if let Some(root) = root {
-            // What walkers remembered meanwhile.
-            root.prune();
-        }
         // Only now: the file system may have used the device until here.
         lock(&self.tokens).clear();
         let (claim, module) = (lock(&self.claim).take(), lock(&self.module).take());
