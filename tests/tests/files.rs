@@ -5,7 +5,7 @@ use std::os::unix::net::UnixListener;
 use std::process::Command;
 
 use nxvfs::Errno;
-use nxvfs::file::{MAX_DESCRIPTORS, Whence};
+use nxvfs::file::{DEFAULT_DESCRIPTORS, Whence};
 use nxvfs_abi::types::mode::{S_IFBLK, S_IFDIR, S_IFIFO, S_IFLNK, S_IFMT, S_IFREG, S_IFSOCK};
 use nxvfs_abi::types::open::{
     O_ACCMODE, O_APPEND, O_CREAT, O_DIRECTORY, O_EXCL, O_NOFOLLOW, O_PATH, O_RDONLY, O_RDWR, O_TRUNC,
@@ -139,7 +139,7 @@ on_every_way! {
             errno(task.close(fd), Errno::EBADF);
         }
         assert_eq!(open().unwrap(), 1);
-        for expected in 3..MAX_DESCRIPTORS {
+        for expected in 3..DEFAULT_DESCRIPTORS {
             assert_eq!(open().unwrap(), expected);
         }
         errno(open(), Errno::EMFILE);

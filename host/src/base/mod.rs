@@ -2,10 +2,12 @@
 
 pub mod error;
 mod holders;
+mod inflight;
 pub mod log;
 pub mod sync;
 pub mod wait;
 
 pub use error::{Detail, Error, Result, Teach};
 pub use holders::{Hold, Holder, Holders};
+pub use inflight::{Entered, InFlight};
 pub use nxvfs_abi::Errno;

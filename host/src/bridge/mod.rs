@@ -16,6 +16,7 @@ mod module;
 mod params;
 mod services;
 mod tokens;
+mod turn;
 mod volume;
 
 pub use block::Block;

@@ -228,7 +228,7 @@ impl BlockDevice {
         let range = self.medium.claims.take(&self.node, kind, self.range(), holder)?;
         let hold = self.hold(Holder::Mount(mount))?;
         let seen = Arc::new(self.user());
-        Ok(Claim { device: self.clone(), seen, writable, _range: range, _hold: hold })
+        Ok(Claim { device: self.clone(), seen, writable, range, hold })
     }
 
     /// Takes the device for a descriptor that writes. Errors: EBUSY a volume that writes is mounted on it.
@@ -354,19 +354,35 @@ pub struct Claim {
     device: Arc<BlockDevice>,
     seen: Arc<Seen>,
     writable: bool,
-    _range: RangeClaim,
-    _hold: Hold,
+    range: RangeClaim,
+    hold: Hold,
 }
 
 impl Claim {
     /// The device as the services offer it to the mount; `xip`: also as memory, if it is that.
     pub fn view(&self, xip: bool) -> MountView {
-        MountView { device: self.device.clone(), seen: self.seen.clone(), writable: self.writable, xip }
+        MountView::new(self.device.clone(), self.seen.clone(), self.writable, xip)
     }
 
     /// Gives the device back after everything is on it. Errors: as [`BlockDevice::flush`].
     pub fn end(self) -> Result<()> {
         if self.writable { self.device.flush(&self.seen) } else { Ok(()) }
+    }
+
+    /// Changes what the mount may do. Errors: EROFS; EBUSY with the others' names, and then nothing changes.
+    pub fn set_writable(&mut self, writable: bool) -> Result<()> {
+        let node = self.device.node.to_string();
+        if writable && !self.device.writable() {
+            return Err(DeviceError::ReadOnly { node }.into());
+        }
+        self.range.change(&node, if writable { Use::WriteMount } else { Use::ReadMount })?;
+        self.writable = writable;
+        Ok(())
+    }
+
+    /// Says who holds the device now.
+    pub fn rename(&self, holder: Holder) {
+        self.hold.rename(holder);
     }
 }
 

@@ -39,6 +39,15 @@ struct Entries {
     list: Vec<Entry>,
 }
 
+impl Entries {
+    /// Numbers and words of those against whom a use of some bytes would go.
+    fn against(&self, kind: Use, bytes: &Range<u64>) -> impl Iterator<Item = (u64, &str)> {
+        let overlaps = |e: &&Entry| e.bytes.start < bytes.end && bytes.start < e.bytes.end;
+        let against = self.list.iter().filter(overlaps).filter(move |e| !kind.goes_with(e.kind));
+        against.map(|e| (e.number, e.holder.as_str()))
+    }
+}
+
 /// The rights to one root device.
 #[derive(Clone, Default)]
 pub(super) struct Claims(Arc<Mutex<Entries>>);
@@ -59,12 +68,7 @@ impl Claims {
         holder: String,
     ) -> Result<RangeClaim> {
         let mut entries = lock(&self.0);
-        let against: Vec<&str> = entries
-            .list
-            .iter()
-            .filter(|e| e.bytes.start < bytes.end && bytes.start < e.bytes.end && !kind.goes_with(e.kind))
-            .map(|e| e.holder.as_str())
-            .collect();
+        let against: Vec<&str> = entries.against(kind, &bytes).map(|(_, holder)| holder).collect();
         if !against.is_empty() {
             let (node, holders) = (node.to_owned(), against.join(", "));
             return Err(match kind {
@@ -76,6 +80,22 @@ impl Claims {
         entries.next += 1;
         entries.list.push(Entry { number, kind, bytes, holder });
         Ok(RangeClaim { claims: self.clone(), number })
+    }
+}
+
+impl RangeClaim {
+    /// Turns it into a right to another use. Errors: EBUSY with the others' names, and then it stays what it was.
+    pub(super) fn change(&self, node: &str, kind: Use) -> Result<()> {
+        let mut entries = lock(&self.claims.0);
+        let Some(at) = entries.list.iter().position(|e| e.number == self.number) else { return Ok(()) };
+        let bytes = entries.list[at].bytes.clone();
+        let against: Vec<&str> =
+            entries.against(kind, &bytes).filter(|(n, _)| *n != self.number).map(|(_, h)| h).collect();
+        if !against.is_empty() {
+            return Err(DeviceError::Claimed { node: node.to_owned(), holders: against.join(", ") }.into());
+        }
+        entries.list[at].kind = kind;
+        Ok(())
     }
 }
 

@@ -5,10 +5,12 @@ mod directory;
 mod driver_file;
 mod open;
 mod poll;
+mod settle;
 mod transfer;
+mod vectored;
 mod waiting;
 
-pub use descriptors::{DescriptorTable, MAX_DESCRIPTORS};
+pub use descriptors::{DEFAULT_DESCRIPTORS, DescriptorTable, MAX_DESCRIPTORS};
 pub use directory::{DirRecord, DirStream};
 pub use driver_file::{DriverFile, DriverFileError, DriverFiles};
 pub use open::{FileError, Flags, OpenFile, Opener};

@@ -11,7 +11,8 @@ use crate::base::{Errno, Hold, Holder, Result};
 use crate::device::{BlockDevice, NodeClaim, Openable, Residence, Seen, Stream};
 use crate::mapping::Borrow;
 use crate::tree::{
-    Caller, Dentry, EXECUTE, Follow, Inode, PseudoKind, PseudoNode, READ, Stat, Tree, VolumeNode, WRITE,
+    Caller, Dentry, EXECUTE, Follow, Inode, MountFlags, PseudoKind, PseudoNode, READ, Stat, Tree, VolumeNode,
+    WRITE,
 };
 
 teach! {
@@ -20,6 +21,9 @@ teach! {
         /// The mode bits do not allow it.
         Denied { path: String, uid: u32 } => EACCES, what: "permission denied", place: "{path}",
             found: "user {uid} without the right";
+        /// What only the owner may.
+        NotOwner { path: String, uid: u32 } => EPERM, what: "only its owner may leave the access time alone",
+            place: "{path}", found: "user {uid}", remedy: "open it without O_NOATIME";
         /// The volume cannot be changed.
         ReadOnly { path: String } => EROFS, what: "read-only file system", place: "{path}",
             remedy: "open it for reading only";
@@ -51,6 +55,26 @@ impl Flags {
     /// Whether it may be written.
     pub fn writable(self) -> bool {
         matches!(self.0 & open::O_ACCMODE, open::O_WRONLY | open::O_RDWR) && !self.has(open::O_PATH)
+    }
+
+    /// The flags that count. With `O_PATH` most do not. Errors: EINVAL no such access mode; a directory that shall be
+    /// made.
+    fn understood(self) -> Result<Self> {
+        if self.has(open::O_PATH) {
+            let kept = open::O_PATH | open::O_DIRECTORY | open::O_NOFOLLOW | open::O_CLOEXEC;
+            return Ok(Self(self.0 & kept));
+        }
+        let bad_mode = self.0 & open::O_ACCMODE == open::O_ACCMODE;
+        if bad_mode || self.has(open::O_CREAT | open::O_DIRECTORY) {
+            return Err(Errno::EINVAL.into());
+        }
+        Ok(self)
+    }
+
+    /// Those that stay with the open file: the others were of the opening, or are of the descriptor.
+    fn kept(self) -> Self {
+        const PASSING: u32 = open::O_CREAT | open::O_EXCL | open::O_NOCTTY | open::O_TRUNC | open::O_CLOEXEC;
+        Self(self.0 & !PASSING)
     }
 
     /// Whether a flag is set.
@@ -106,6 +130,8 @@ pub struct OpenFile {
     pub(super) descriptors: AtomicU32,
     /// Who sleeps until this file has news.
     pub(super) sleepers: WaitQueue,
+    /// Keeps the volume writable.
+    writes: Option<Hold>,
     /// Last: keeps the volume mounted until everything above has been given back.
     hold: Option<Hold>,
 }
@@ -116,10 +142,7 @@ impl OpenFile {
     /// Errors: EINVAL, ENOENT, ENOTDIR, EISDIR, ELOOP, EEXIST, EACCES, EROFS, ENXIO, ENAMETOOLONG, and the file
     /// system's.
     pub fn open(opener: &Opener<'_>, path: &[u8], flags: u32, permissions: u32) -> Result<Arc<Self>> {
-        let flags = Flags(flags);
-        if flags.0 & open::O_ACCMODE == open::O_ACCMODE {
-            return Err(Errno::EINVAL.into());
-        }
+        let flags = Flags(flags).understood()?;
         let exclusive = flags.has(open::O_CREAT | open::O_EXCL);
         let follow = if exclusive || flags.has(open::O_NOFOLLOW) { Follow::No } else { Follow::Yes };
         // Another may make the name between the walk and the creation; then it is there to be opened. That it also
@@ -163,13 +186,18 @@ impl OpenFile {
         }
         let hold = Self::hold_mount(opener.caller, &inode)?;
         if flags.has(open::O_PATH) {
-            return Ok(Self::make(dentry, flags, Content::Path, hold));
+            return Ok(Self::make(dentry, flags, Content::Path, (None, hold)));
         }
         let changes = flags.writable() || flags.has(open::O_TRUNC);
         let want = if flags.readable() { READ } else { 0 } | if changes { WRITE } else { 0 };
-        if !opener.caller.may(&inode.attr(&ctx)?, want) {
+        let attr = inode.attr(&ctx)?;
+        if !opener.caller.may(&attr, want) {
             return Err(FileError::Denied { path: path(), uid: opener.caller.uid }.into());
         }
+        if flags.has(open::O_NOATIME) && !opener.caller.owns(&attr) {
+            return Err(FileError::NotOwner { path: path(), uid: opener.caller.uid }.into());
+        }
+        let mut writes = None;
         let content = match &inode {
             _ if inode.is_directory() => Content::Directory,
             Inode::Pseudo(node) => Self::open_pseudo(opener, node, flags, changes, &path)?,
@@ -177,15 +205,16 @@ impl OpenFile {
                 Self::open_special(opener, node, flags, changes, &path)?
             }
             Inode::Volume(node) => {
-                if changes && node.mount().read_only() {
-                    return Err(FileError::ReadOnly { path: path() }.into());
+                if changes {
+                    let read_only = |_| FileError::ReadOnly { path: path() };
+                    writes = Some(Self::hold_to_write(opener.caller, node).map_err(read_only)?);
                 }
-                let passed = flags.0 & !(open::O_CREAT | open::O_EXCL | open::O_TRUNC);
+                let passed = flags.0 & !(open::O_CREAT | open::O_EXCL | open::O_TRUNC) | no_atime(node);
                 let handle = node.mount().volume().open(&ctx, node.node(), passed)?;
                 Content::Regular { node: node.clone(), handle }
             }
         };
-        let file = Self::make(dentry, flags, content, hold);
+        let file = Self::make(dentry, flags, content, (writes, hold));
         if flags.has(open::O_TRUNC) && matches!(file.content, Content::Regular { .. }) {
             let cut = SetAttr { valid: SET_SIZE, ..Grow::empty() };
             opener.tree.set_attr_as_opened(opener.caller, file.dentry.inode(), &cut)?;
@@ -245,7 +274,7 @@ impl OpenFile {
 
     /// An open file over a stream that was opened otherwise than by its path.
     pub fn over(dentry: Arc<Dentry>, flags: u32, stream: Arc<dyn Stream>) -> Arc<Self> {
-        Self::make(dentry, Flags(flags), Content::Stream(stream), None)
+        Self::make(dentry, Flags(flags), Content::Stream(stream), (None, None))
     }
 
     fn create(
@@ -269,10 +298,16 @@ impl OpenFile {
             return Err(Errno::EACCES.into());
         }
         let hold = Self::hold_mount(opener.caller, dir.inode())?;
-        let made = mode::S_IFREG | (permissions & 0o7777 & !opener.caller.umask);
-        let (dentry, handle) = opener.tree.create(opener.caller, dir, name, made, flags.0)?;
+        let writes = if flags.writable() { Some(Self::hold_to_write(opener.caller, node)?) } else { None };
+        let made = mode::S_IFREG | (permissions & 0o7777 & !opener.caller.umask());
+        let passed = flags.0 | no_atime(node);
+        let (dentry, handle) = opener.tree.create(opener.caller, dir, name, made, passed)?;
         let Inode::Volume(node) = dentry.inode().clone() else { return Err(Errno::EIO.into()) };
-        Ok(Self::make(dentry, flags, Content::Regular { node, handle }, hold))
+        Ok(Self::make(dentry, flags, Content::Regular { node, handle }, (writes, hold)))
+    }
+
+    fn hold_to_write(caller: &Caller, node: &VolumeNode) -> Result<Hold> {
+        node.mount().hold_to_write(Holder::Descriptor { task: caller.task, fd: u32::MAX })
     }
 
     fn hold_mount(caller: &Caller, inode: &Inode) -> Result<Option<Hold>> {
@@ -280,7 +315,12 @@ impl OpenFile {
         inode.mount().map(|mount| mount.hold(holder)).transpose()
     }
 
-    fn make(dentry: Arc<Dentry>, flags: Flags, content: Content, hold: Option<Hold>) -> Arc<Self> {
+    fn make(
+        dentry: Arc<Dentry>,
+        flags: Flags,
+        content: Content,
+        (writes, hold): (Option<Hold>, Option<Hold>),
+    ) -> Arc<Self> {
         let late = match &content {
             Content::Regular { node, .. } => node.resident().late().user(),
             Content::Block { device, .. } => device.resident().late().user(),
@@ -288,7 +328,8 @@ impl OpenFile {
         };
         Arc::new(Self {
             dentry,
-            flags: AtomicU32::new(flags.0),
+            flags: AtomicU32::new(flags.kept().0),
+            writes,
             position: Mutex::new(0),
             content,
             late,
@@ -301,7 +342,7 @@ impl OpenFile {
 
     /// Says by which descriptor the file is held.
     pub fn name_holder(&self, holder: &Holder) {
-        if let Some(hold) = &self.hold {
+        for hold in [&self.hold, &self.writes].into_iter().flatten() {
             hold.rename(holder.clone());
         }
         match &self.content {
@@ -327,6 +368,11 @@ impl OpenFile {
         let _ = self.flags.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |old| {
             Some(old & !CHANGEABLE | flags & CHANGEABLE)
         });
+    }
+
+    /// Whether it only names the file (`O_PATH`).
+    pub fn is_path(&self) -> bool {
+        matches!(self.content, Content::Path)
     }
 
     /// Whether it is a directory.
@@ -417,4 +463,9 @@ impl Drop for OpenFile {
             }
         }
     }
+}
+
+/// With `noatime` every opening leaves the access time alone.
+fn no_atime(node: &VolumeNode) -> u32 {
+    if node.mount().flags().has(MountFlags::NOATIME) { open::O_NOATIME } else { 0 }
 }

@@ -119,6 +119,7 @@ impl OpenFile {
             return Err(Errno::EFBIG.into());
         }
         touch(buf);
+        let ctx = &self.write_ctx(ctx);
         match &self.content {
             Content::Regular { node, handle } => {
                 let volume = node.mount().volume();
@@ -128,7 +129,7 @@ impl OpenFile {
                     .resident()
                     .change(|| below(buf), |memory| memory.write(at, buf, &mut |buf| below(buf)));
                 node.expire();
-                done
+                self.settle(ctx, done?)
             }
             Content::Block { device, .. } => {
                 let end = device.len_bytes();
@@ -138,7 +139,7 @@ impl OpenFile {
                 let len = end.saturating_sub(offset).min(buf.len() as u64) as usize;
                 let through = if flags & open::O_DSYNC != 0 { WRITE_FUA } else { 0 };
                 device.write_at(offset, &buf[..len], through)?;
-                Ok(len)
+                self.settle(ctx, len)
             }
             Content::Stream(stream) => {
                 if !stream.has_position() {

@@ -12,9 +12,9 @@ use super::view::{Keep, Parts, Piece, View};
 use super::vma::{Run, map_runs, nothing, page};
 use super::{MapError, fault};
 use crate::base::sync::{Arc, lock};
-use crate::base::{Errno, Error, Holder, Result};
+use crate::base::{Errno, Error, Hold, Holder, Result};
 use crate::bridge::{Mapper, Planned};
-use crate::tree::{MmapMode, Tier};
+use crate::tree::{Dependent, MmapMode, Tier};
 
 /// Who maps, and what the host has for it.
 pub struct Asker<'a> {
@@ -62,6 +62,8 @@ pub(super) fn map(source: &Source, asker: &Asker<'_>, request: &MapRequest) -> R
         Err(NoPlace(reason)) => copy(source, &mapped, asker, request, &reason)?,
     };
     mapped.add(&fresh.piece.view);
+    let view: Arc<dyn Dependent> = fresh.piece.view.clone();
+    source.depend(Arc::downgrade(&view))?;
     // The file may have been cut before the view was known.
     let now = source.len_bytes(asker.ctx)?;
     if now < file_len && fresh.piece.view.tier() == Tier::Xip {
@@ -125,6 +127,7 @@ fn in_place(
             "stores into the driver's memory do not reach the medium"
         });
     }
+    let writes = writes(source, asker, shared && may_write)?;
     let base = map_runs(&runs, fixed(place, lead)?, prot, shared)?;
     let address = base + lead;
     placed.name_mapping(asker.task, address);
@@ -138,10 +141,19 @@ fn in_place(
         offset: start,
         start: source.start_bytes(),
         path: asker.path,
+        writes,
         keep: Keep::Placed(placed),
         mapped: Some(mapped.clone()),
     });
     Ok(Ok(Fresh { piece: Piece { pages: base..base + wanted, view }, address }))
+}
+
+/// What a view that may store holds beside what it shows.
+fn writes(source: &Source, asker: &Asker<'_>, stores: bool) -> Result<Option<Hold>> {
+    if !stores {
+        return Ok(None);
+    }
+    source.hold_to_write(Holder::Mapping { task: asker.task, address: 0 })
 }
 
 /// The place of a view's first page, for a place of its first byte.
@@ -185,6 +197,7 @@ fn copy(
     if !region.lazy || request.populate {
         region.fill(pages.clone())?;
     }
+    let writes = writes(source, asker, shared && asker.may.write)?;
     let run = Run { object: Some(region.object()), offset: offset - lead as u64, len: wanted };
     let base = map_runs(&[run], fixed(place, lead)?, prot, shared)?;
     let address = base + lead;
@@ -199,6 +212,7 @@ fn copy(
         offset,
         start: source.start_bytes(),
         path: asker.path,
+        writes,
         keep: Keep::Held(keep),
         mapped: Some(mapped.clone()),
     });
@@ -292,6 +306,7 @@ fn memory(source: &Source, asker: &Asker<'_>, request: &MapRequest) -> Result<Fr
         offset,
         start: 0,
         path: asker.path,
+        writes: None,
         keep: Keep::Stream(stream.clone()),
         mapped: None,
     });
@@ -316,6 +331,7 @@ pub(super) fn anonymous(len: usize, prot: Prot, shared: bool, place: Place) -> R
         offset: 0,
         start: 0,
         path: "",
+        writes: None,
         keep: Keep::Nothing,
         mapped: None,
     });

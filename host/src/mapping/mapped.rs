@@ -118,7 +118,10 @@ impl Mapped {
         log::warn!("stores into a view of {} are not on it yet: {error}", self.source.name());
         if let Some(residence) = self.source.residence() {
             residence.late().note(error);
-            residence.keep(self.clone());
+            // A volume that was taken away by force takes nothing any more.
+            if !self.source.is_over() {
+                residence.keep(self.clone());
+            }
         }
     }
 }

@@ -8,11 +8,11 @@ use nxvfs_abi::{Ctx, Extent};
 use super::MapError;
 use super::view::{View, overlap};
 use super::vma::{Run, page};
-use crate::base::sync::Arc;
+use crate::base::sync::{Arc, Weak};
 use crate::base::{Errno, Hold, Holder, Result};
 use crate::bridge::CheckedGrant;
 use crate::device::{BlockDevice, Residence, Stream};
-use crate::tree::{MmapMode, VolumeNode};
+use crate::tree::{Dependent, MmapMode, VolumeNode};
 
 /// What can be mapped.
 #[derive(Clone)]
@@ -155,12 +155,36 @@ impl Source {
         }
     }
 
+    /// Says that a view may store, so that the volume does not become read-only. Errors: EROFS.
+    pub(super) fn hold_to_write(&self, holder: Holder) -> Result<Option<Hold>> {
+        match self {
+            Self::File(node) => node.mount().hold_to_write(holder).map(Some),
+            Self::Device(_) | Self::Memory(_) => Ok(None),
+        }
+    }
+
+    /// Tells a view when its volume is taken away by force. Errors: EIO it was already.
+    pub(super) fn depend(&self, view: Weak<dyn Dependent>) -> Result<()> {
+        match self {
+            Self::File(node) => node.mount().depend(view),
+            Self::Device(_) | Self::Memory(_) => Ok(()),
+        }
+    }
+
     /// Where what is mapped of it is kept.
     pub(super) fn residence(&self) -> Option<&Residence> {
         match self {
             Self::File(node) => Some(node.resident()),
             Self::Device(device) => Some(device.resident()),
             Self::Memory(_) => None,
+        }
+    }
+
+    /// Whether the volume was taken away by force.
+    pub(super) fn is_over(&self) -> bool {
+        match self {
+            Self::File(node) => node.mount().volume().instance().is_over(),
+            Self::Device(_) | Self::Memory(_) => false,
         }
     }
 

@@ -11,9 +11,10 @@ use super::vma::{self, Run, page};
 use crate::base::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
 use crate::base::{Errno, Hold, Result};
 use crate::device::Stream;
-use crate::tree::Tier;
+use crate::tree::{Dependent, Tier};
 
 /// What keeps alive what a view shows.
+#[allow(dead_code, reason = "held, and let go with the view")]
 pub(super) enum Keep {
     /// A place on the medium.
     Placed(Placed),
@@ -53,6 +54,8 @@ pub(super) struct View {
     live: Mutex<Vec<Live>>,
     /// Whether something may have been stored into the file by this view.
     stores: AtomicBool,
+    /// Keeps the volume writable.
+    _writes: Option<Hold>,
     keep: Keep,
     mapped: Option<Arc<Mapped>>,
 }
@@ -68,6 +71,7 @@ pub(super) struct Parts<'a> {
     pub(super) offset: u64,
     pub(super) start: u64,
     pub(super) path: &'a str,
+    pub(super) writes: Option<Hold>,
     pub(super) keep: Keep,
     pub(super) mapped: Option<Arc<Mapped>>,
 }
@@ -86,6 +90,7 @@ impl View {
             path: parts.path.into(),
             live: Mutex::new(vec![Live { pages: parts.pages, prot: parts.prot }]),
             stores: AtomicBool::new(parts.shared && parts.prot.write),
+            _writes: parts.writes,
             keep: parts.keep,
             mapped: parts.mapped,
         })
@@ -233,9 +238,11 @@ impl View {
         self.moved.store(true, Ordering::Release);
         Ok(())
     }
+}
 
+impl Dependent for View {
     /// The medium is taken away: stores of a shared view must not reach it any longer, so they stay the view's own.
-    pub(super) fn revoke(&self) {
+    fn revoke(&self) {
         let Some(placed) = self.placed().filter(|_| self.may_store()) else { return };
         for Live { pages, prot } in lock(&self.live).iter() {
             for (at, run) in placed.runs_of(self, pages) {

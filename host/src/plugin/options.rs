@@ -1,6 +1,7 @@
 //! What a host's plugins are subject to.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// Which statically linked plugins are used.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +41,8 @@ pub struct PluginOptions {
     /// Memory for blocks of devices that cannot be used as memory, of all devices together. Each may use a quarter,
     /// unless it is attached with another limit.
     pub cache_bytes: usize,
+    /// How long a forced unmount waits for calls that are under way before it gives them up.
+    pub patience: Duration,
 }
 
 impl Default for PluginOptions {
@@ -51,6 +54,7 @@ impl Default for PluginOptions {
             autoload: true,
             allow_unsafe_files: false,
             cache_bytes: 64 << 20,
+            patience: Duration::from_secs(3),
         }
     }
 }

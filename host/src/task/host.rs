@@ -8,7 +8,10 @@ use crate::device::{BlockDevice, BlockMedium, CacheBudget, CharacterDevice, Cons
 use crate::file::DriverFiles;
 use crate::mapping::Budget;
 use crate::plugin::{Found, Kind, PluginOptions, Registry};
-use crate::tree::{Caller, Dentry, Inode, MmapMode, MountSpec, Mounted, PseudoKind, Tree};
+use crate::tree::{
+    Caller, Dentry, FlagChange, Inode, MmapMode, MountFlags, MountSpec, Mounted, PseudoKind, Tree,
+    UnmountFlags,
+};
 
 use super::Task;
 
@@ -24,6 +27,9 @@ teach! {
         /// The node's name.
         BadNode { node: String } => EINVAL, what: "not a path for a node", place: "'{node}'",
             expected: "an absolute path such as /dev/ram0";
+        /// The way of mapping is agreed on at mount.
+        FixedMmap { path: String } => EINVAL, what: "how files are mapped is agreed on at mount", place: "{path}",
+            found: "mmap=", remedy: "unmount, and mount with it";
         /// Not a device.
         NotDevice { path: String } => ENODEV, what: "not an attached device", place: "{path}",
             remedy: "name the node that attach made";
@@ -36,31 +42,32 @@ pub type HostOptions = PluginOptions;
 /// What a mount is made with.
 #[derive(Clone, Debug, Default)]
 pub struct MountOptions {
-    /// Nothing may be changed.
-    pub read_only: bool,
-    /// Whether device nodes of the volume lead to the host's devices, by their numbers (`dev`).
-    pub devices: bool,
-    /// How files shall be mapped.
-    pub mmap: MmapMode,
+    /// The options that the host keeps: those that are not named have their defaults, `rw,nodev,relatime`.
+    pub flags: FlagChange,
+    /// How files shall be mapped; `None` is automatically.
+    pub mmap: Option<MmapMode>,
     /// The file system's own options.
     pub given: Vec<(String, Option<String>)>,
 }
 
 impl MountOptions {
-    /// Sorts the words of `-o` into the host's own (`ro`, `rw`, `dev`, `nodev`, `mmap=…`) and the file system's. Errors: EINVAL.
+    /// Sorts the words of `-o` into the host's own (`ro`, `rw`, `noexec`, `sync`, `mmap=…` …) and the file system's.
+    /// Errors: EINVAL.
     pub fn parse(words: Vec<(String, Option<String>)>) -> Result<Self> {
         let mut options = Self::default();
         for (name, value) in words {
             match (&*name, &value) {
-                ("ro", None) => options.read_only = true,
-                ("rw", None) => options.read_only = false,
-                ("dev", None) => options.devices = true,
-                ("nodev", None) => options.devices = false,
-                ("mmap", Some(mode)) => options.mmap = mode.parse()?,
+                ("mmap", Some(mode)) => options.mmap = Some(mode.parse()?),
+                (_, None) if options.flags.word(&name) => {}
                 _ => options.given.push((name, value)),
             }
         }
         Ok(options)
+    }
+
+    /// Whether the words ask to change options of what is mounted, rather than to mount.
+    pub fn remount(&self) -> bool {
+        self.flags.set & MountFlags::REMOUNT != 0
     }
 }
 
@@ -82,7 +89,7 @@ impl Host {
     /// A host with the statically linked plugins and an empty `/dev`.
     pub fn new(options: HostOptions) -> Result<Arc<Self>> {
         let host = Self {
-            tree: Tree::new(),
+            tree: Tree::new(options.patience),
             devices: Mutex::default(),
             driver_files: DriverFiles::default(),
             cache_budget: Arc::new(CacheBudget::new(options.cache_bytes)),
@@ -136,7 +143,7 @@ impl Host {
     /// A new task of some user.
     pub fn task_as(self: &Arc<Self>, uid: u32, gid: u32, groups: &[u32]) -> Task {
         let task = self.next_task.fetch_add(1, Ordering::Relaxed);
-        Task::new(self.clone(), Caller { task, uid, gid, groups: groups.to_vec(), ..Caller::host() })
+        Task::new(self.clone(), Caller::new(task, uid, gid, groups))
     }
 
     pub(super) fn devices_with_nodes(&self) -> MutexGuard<'_, Vec<(Arc<BlockDevice>, Arc<Dentry>)>> {
@@ -216,9 +223,8 @@ impl Host {
                 module: &found.module,
                 driver: fs,
                 params: &params,
-                read_only: options.read_only,
-                devices: options.devices,
-                mmap: options.mmap,
+                flags: options.flags.apply(MountFlags::default()),
+                mmap: options.mmap.unwrap_or_default(),
                 mapper: &|| self.mapper().map(drop),
             };
             self.tree.mount(target.as_bytes(), &spec)
@@ -227,10 +233,47 @@ impl Host {
         mount().map_err(|e: crate::base::Error| e.doing(format_args!("mount {from}on {target} as {fs}")))
     }
 
+    /// Changes options of a mounted volume: the host's own that are named, and the file system's, which it must know
+    /// how to change. Linux `MS_REMOUNT`.
+    ///
+    /// Errors, and then nothing has changed: EINVAL nothing is mounted there, or an option that cannot change; EBUSY
+    /// files are open for writing, with their names, or another mount uses the device; EROFS; and the file system's.
+    pub fn remount(&self, target: &str, options: &MountOptions) -> Result<()> {
+        let remount = || {
+            let mount = self.tree.mount_at(target.as_bytes())?;
+            if options.mmap.is_some() {
+                return Err(HostError::FixedMmap { path: target.to_owned() }.into());
+            }
+            let found = self.plugins.driver(Kind::FileSystem, mount.driver())?;
+            mount.remount(options.flags, &found.params(&options.given)?)
+        };
+        remount().map_err(|e: crate::base::Error| e.doing(format_args!("remount {target}")))
+    }
+
     /// Unmounts a volume. Errors: EINVAL nothing is mounted there, EBUSY with the holders' names, and the file
     /// system's, and then it is unmounted nevertheless.
     pub fn unmount(&self, target: &str) -> Result<()> {
-        self.tree.unmount(target.as_bytes()).map_err(|e| e.doing(format_args!("umount {target}")))
+        self.unmount_with(target, UnmountFlags::default())
+    }
+
+    /// Unmounts a volume by force, lazily, or when it was not used. Linux `umount2`; errors as [`Tree::unmount`].
+    pub fn unmount_with(&self, target: &str, flags: UnmountFlags) -> Result<()> {
+        self.tree.unmount(target.as_bytes(), flags).map_err(|e| e.doing(format_args!("umount {target}")))
+    }
+
+    /// Brings everything that is mounted to its medium. POSIX `sync`; goes on after a failure and answers the first.
+    pub fn sync(&self) -> Result<()> {
+        let mut result = Ok(());
+        // The youngest first: its medium may be a file of an older one.
+        for mount in self.tree.mounts().iter().rev() {
+            let synced = mount.sync(&bridge::host_ctx());
+            result = result.and(synced.map_err(|e| e.doing(format_args!("sync {}", mount.path()))));
+        }
+        for device in self.device_nodes().iter().filter(|device| device.writable()) {
+            let flushed = device.resident().write_back().and_then(|()| device.flush(&device.user()));
+            result = result.and(flushed);
+        }
+        result
     }
 
     /// The device that a source names: a node under the root; a word without a slash names none.

@@ -8,7 +8,7 @@ use crate::file::OpenFile;
 use crate::mapping::{
     Asker, Borrow, Explanation, MapError, MapRequest, Mapping, Place, Prot, Row, Source, Sync, explain,
 };
-use crate::tree::{Follow, Inode, PseudoKind};
+use crate::tree::{Follow, Inode, MountFlags, PseudoKind};
 
 impl Task {
     /// Maps a range of a file and answers the address of its first byte, until [`Task::munmap`] or the task's end.
@@ -81,12 +81,17 @@ impl Task {
         if request.shared && request.prot.write && !file.flags().writable() {
             return Err(MapError::Access { path, needed: "reading and writing" }.into());
         }
+        let flags = file.dentry().inode().mount().map_or(MountFlags(0), |mount| mount.flags());
+        let execute = !flags.has(MountFlags::NOEXEC);
+        if request.prot.execute && !execute {
+            return Err(MapError::Access { path, needed: "execution, on a volume mounted so" }.into());
+        }
         let Some(source) = source(&file) else { return Err(MapError::Kind { path }.into()) };
         let asker = Asker {
             ctx: &self.caller.ctx(),
             task: self.caller.task,
             path: &path,
-            may: Prot { read: true, write: !request.shared || file.flags().writable(), execute: true },
+            may: Prot { read: true, write: !request.shared || file.flags().writable(), execute },
             mapper: &|path| self.host.attach_mapper(path),
             budget: self.host.mapping_budget(),
         };

@@ -3,7 +3,10 @@
 //! A [`Host`] has plugins, devices and a tree. A [`Task`] is one user of it: credentials, working directory,
 //! descriptors and views. POSIX is its methods, a file per family. When a task ends everything it had is given back.
 
+mod at;
+mod attributes;
 mod content;
+mod descriptors;
 mod devices;
 mod directories;
 mod host;
@@ -13,6 +16,8 @@ mod names;
 mod pipes;
 mod report;
 
+pub use at::{AT_EACCESS, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, At};
+pub use attributes::{StatVfs, UTIME_NOW, UTIME_OMIT};
 pub use directories::Directory;
 pub use host::{Host, HostError, HostOptions, MountOptions};
 pub use report::{DeviceStatus, MountStatus};
@@ -43,9 +48,9 @@ pub struct Task {
 }
 
 impl Task {
-    pub(super) fn new(host: Arc<Host>, caller: Caller) -> Self {
+    pub(super) fn new(host: Arc<Host>, mut caller: Caller) -> Self {
         let sleepers = Relay::new();
-        let caller = Caller { cancel: sleepers.token(), ..caller };
+        caller.cancel = sleepers.token();
         let cwd = Cwd { dentry: host.tree().root(), _hold: None };
         Self {
             host,
@@ -91,8 +96,8 @@ impl Task {
         use_it(&Opener { tree: self.host.tree(), caller: &self.caller, base: &base })
     }
 
-    fn install(&self, file: Arc<OpenFile>) -> Result<u32> {
-        let fd = self.descriptors.insert(file.clone())?;
+    fn install(&self, file: Arc<OpenFile>, cloexec: bool) -> Result<u32> {
+        let fd = self.descriptors.insert(file.clone(), cloexec)?;
         file.name_holder(&Holder::Descriptor { task: self.caller.task, fd });
         Ok(fd)
     }

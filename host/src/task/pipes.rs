@@ -19,8 +19,9 @@ impl Task {
         let pipe = Arc::new(Pipe::default());
         let dentry = self.host.tree().anonymous("pipe", Arc::new(Fifo(pipe.clone())), 0o600);
         let (reads, writes) = pipe.ends();
-        let reads = self.install(OpenFile::over(dentry.clone(), flags | open::O_RDONLY, reads))?;
-        match self.install(OpenFile::over(dentry, flags | open::O_WRONLY, writes)) {
+        let cloexec = flags & open::O_CLOEXEC != 0;
+        let reads = self.install(OpenFile::over(dentry.clone(), flags | open::O_RDONLY, reads), cloexec)?;
+        match self.install(OpenFile::over(dentry, flags | open::O_WRONLY, writes), cloexec) {
             Ok(writes) => Ok((reads, writes)),
             Err(e) => {
                 let _ = self.close(reads);

@@ -6,7 +6,7 @@ use super::Host;
 use crate::base::Holder;
 use crate::base::sync::lock;
 use crate::device::CacheStatus;
-use crate::tree::Agreement;
+use crate::tree::{Agreement, MountFlags};
 
 /// An attached device.
 #[derive(Clone, Debug)]
@@ -50,6 +50,8 @@ pub struct MountStatus {
     pub block_driver: Option<String>,
     /// Whether nothing may be changed.
     pub read_only: bool,
+    /// The options that the host keeps; `Display` says them as `-o` would.
+    pub flags: MountFlags,
     /// What was agreed on mapping.
     pub agreement: Agreement,
     /// Who uses it.
@@ -110,6 +112,7 @@ impl Host {
                 plugin: mount.volume().instance().module().name().to_owned(),
                 block_driver: mount.device().map(|d| d.driver().to_owned()),
                 read_only: mount.read_only(),
+                flags: mount.flags(),
                 agreement: mount.agreement().clone(),
                 users: mount.holders().list(),
             })

@@ -8,26 +8,34 @@ mod attributes;
 mod cache;
 mod change;
 mod dentry;
-mod gate;
+mod dependent;
+mod flags;
 mod inode;
 mod mount;
 mod mounting;
 mod negotiate;
 mod nodes;
 mod pseudo;
+mod remount;
 mod rename;
+mod unmount;
 mod walk;
 
 pub use access::{Caller, EXECUTE, READ, WRITE};
+pub use attributes::NewTime;
 pub use dentry::Dentry;
+pub use dependent::Dependent;
+pub use flags::{FlagChange, MountFlags};
 pub use inode::{Inode, Stat, VolumeNode};
 pub use mount::Mount;
 pub use mounting::{MountSpec, Mounted};
 pub use negotiate::{Agreement, MmapMode, Tier};
 pub use pseudo::{PseudoKind, PseudoNode};
+pub use unmount::UnmountFlags;
 pub use walk::{Follow, Walked};
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU64, Ordering, RwLock, Weak, read};
@@ -62,6 +70,21 @@ teach! {
         /// No volume is mounted there.
         NotMountPoint { path: String } => EINVAL, what: "nothing is mounted there", place: "{path}",
             remedy: "name the mount point itself; 'df' lists them";
+        /// Flags of `umount2`.
+        UnmountFlags { flags: u32 } => EINVAL, what: "these ways to unmount do not go together",
+            expected: "force (1), detach (2) or both, or expire (4); each with nofollow (8)", found: "{flags:#x}";
+        /// It was marked.
+        Expiring { path: String } => EAGAIN, what: "marked to expire", place: "{path}",
+            remedy: "ask again: it is unmounted if nobody used it since";
+        /// Somebody writes.
+        Writers { path: String, writers: String } => EBUSY, what: "files are open for writing", place: "{path}",
+            found: "{writers}", remedy: "close these first";
+        /// The file system never writes.
+        NeverWritable { path: String, fs: String } => EROFS, what: "{fs} volumes cannot be changed", place: "{path}",
+            remedy: "copy the files to another volume";
+        /// An option cannot change.
+        FixedOption { option: String, fs: String } => EINVAL, what: "{fs} does not change options of a mounted volume",
+            found: "'{option}'", remedy: "unmount, and mount with it";
         /// A volume cannot be changed.
         ReadOnly { path: String } => EROFS, what: "read-only file system", place: "{path}";
         /// The pseudo tree does not offer it.
@@ -94,13 +117,21 @@ pub struct Tree {
     next_id: AtomicU64,
     /// The device nodes of the host's own tree by their numbers.
     numbers: RwLock<HashMap<u64, Weak<PseudoNode>>>,
+    /// How long a forced unmount waits for calls that are under way.
+    patience: Duration,
 }
 
 impl Tree {
-    /// A tree with a root and nothing in it.
-    pub fn new() -> Self {
+    /// A tree with a root and nothing in it. A forced unmount waits for calls that are under way as long as `patience`.
+    pub fn new(patience: Duration) -> Self {
         let root = Dentry::root(Inode::Pseudo(PseudoNode::new(1, PseudoKind::Directory, 0o755)));
-        Self { root, mounts: RwLock::default(), next_id: AtomicU64::new(2), numbers: RwLock::default() }
+        Self {
+            root,
+            mounts: RwLock::default(),
+            next_id: AtomicU64::new(2),
+            numbers: RwLock::default(),
+            patience,
+        }
     }
 
     /// The root directory.
@@ -115,12 +146,6 @@ impl Tree {
 
     fn next_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
-    }
-}
-
-impl Default for Tree {
-    fn default() -> Self {
-        Self::new()
     }
 }
 

@@ -84,9 +84,8 @@ fn stat_shows_links_and_their_targets() {
 fn mkrd_makes_a_ram_disk() {
     both(|link| {
         let out =
-            shell(link, "mkrd -m 3 -s 1024 16; ls /dev; hexdump -n 16 /dev/ram3; detach /dev/ram3").ok();
-        assert!(out.starts_with("console\n") && out.contains("\nram3\n"), "{out}");
-        assert!(out.contains("\n00000000  00 "), "{out}");
+            shell(link, "mkrd -m 3 -s 1024 16; ls /dev/ram3; hexdump -n 16 /dev/ram3; detach /dev/ram3").ok();
+        assert!(out.starts_with("/dev/ram3\n00000000  00 "), "{out}");
         let stat = shell(link, "mkrd -s 1024 16; stat /dev/ram0").ok();
         assert!(stat.contains("  Size: 16384 "), "{stat}");
     });
@@ -96,10 +95,37 @@ fn mkrd_makes_a_ram_disk() {
 fn mounts_are_listed_and_measured() {
     let rom = Rom::new();
     both(|link| {
-        let out =
-            rom.shell(link, "mount; df; df -h; cd /rom; cd /; umount /rom; mount; detach /dev/ram0; ls /dev");
-        assert!(out.starts_with("/dev/ram0 on /rom type romfs (ro,mmap=xip)\nFilesystem "), "{out}");
-        assert!(out.contains("1K-blocks") && out.contains(" 100% ") && !out.contains("\nram0\n"), "{out}");
+        let out = rom.shell(link, "mount; df; df -h; cd /rom; cd /; umount /rom; mount; detach /dev/ram0");
+        assert!(
+            out.starts_with("/dev/ram0 on /rom type romfs (ro,nodev,relatime,mmap=xip)\nFilesystem "),
+            "{out}"
+        );
+        assert!(
+            out.contains("1K-blocks") && out.contains(" 100% ") && out.trim_end().ends_with("/rom"),
+            "{out}"
+        );
+    });
+}
+
+#[test]
+fn options_change_and_volumes_go_although_they_are_used() {
+    both(|link| {
+        let out = shell(
+            link,
+            "mount -t tmpfs -o noexec /mnt; touch /mnt/f; mount -o remount,ro,sync /mnt; mount; cd /mnt; \
+             umount -l /mnt; mount -t tmpfs /mnt; ls .; cd /mnt; ls .; umount -f /mnt; mount",
+        )
+        .ok();
+        let lines: Vec<&str> = out.lines().filter(|l| l.contains(" on ") || *l == "f").collect();
+        let options = "none on /mnt type tmpfs (ro,nodev,noexec,sync,relatime,mmap=";
+        assert!(lines.len() == 2 && lines[0].starts_with(options) && lines[1] == "f", "{lines:?}");
+        let used = shell(link, "mount -t tmpfs /mnt; cd /mnt; umount /mnt");
+        assert!(
+            used.status == 1 && used.err.contains("working directory") && used.err.contains("EBUSY"),
+            "{used:?}"
+        );
+        let alone = shell(link, "mount -o ro /mnt");
+        assert!(alone.status == 1 && alone.err.contains("-t <FS>"), "{alone:?}");
     });
 }
 

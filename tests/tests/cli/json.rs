@@ -46,8 +46,9 @@ fn caps_and_mount() {
         let mounted = shell_json(link, &rom.attached("mount -t romfs /dev/ram0 /rom"));
         assert_eq!(mounted.json(), expected, "mount shows what caps shows");
         let list = rom.json(link, "mount");
-        has(&list[0], "path source fs plugin block_driver read_only mmap reason users");
+        has(&list[0], "path source fs plugin block_driver read_only options mmap reason users");
         assert_eq!((&list[0]["path"], &list[0]["read_only"]), (&json!("/rom"), &json!(true)));
+        assert_eq!(list[0]["options"], json!(["ro", "nodev", "relatime"]));
     });
 }
 
