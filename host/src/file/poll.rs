@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use nxvfs_abi::Ctx;
 use nxvfs_abi::character::event::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT};
 
-use super::descriptors::{DescriptorTable, MAX_DESCRIPTORS};
+use super::descriptors::DescriptorTable;
 use crate::base::wait::Waiter;
 use crate::base::{Errno, Result};
 
@@ -52,7 +52,7 @@ pub fn poll(
     fds: &mut [PollFd],
     timeout: Option<Duration>,
 ) -> Result<usize> {
-    if fds.len() > MAX_DESCRIPTORS as usize {
+    if fds.len() > descriptors.limit() as usize {
         return Err(Errno::EINVAL.into());
     }
     // A time that no clock reaches is for ever.

@@ -139,7 +139,7 @@ impl OpenFile {
                 let len = end.saturating_sub(offset).min(buf.len() as u64) as usize;
                 let through = if flags & open::O_DSYNC != 0 { WRITE_FUA } else { 0 };
                 device.write_at(offset, &buf[..len], through)?;
-                self.settle(ctx, len)
+                Ok(len)
             }
             Content::Stream(stream) => {
                 if !stream.has_position() {

@@ -3,6 +3,8 @@
 //! Where the host can fill single pages when they are touched, only those are read, with a window ahead; else the mapped
 //! range is filled at once, in large pieces. Memory, views, sharing and faults are the host's.
 
+#![forbid(unsafe_code)]
+
 use nxvfs_sdk::abi::mapper::{MAP_REQUEST_LAZY_POSSIBLE, MAP_REQUEST_POPULATE, MapRequest};
 use nxvfs_sdk::{Attach, Ctx, Errno, Fail, Mapper, Plan, Result, VfsFile};
 

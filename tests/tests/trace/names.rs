@@ -59,9 +59,8 @@ impl Volume {
     }
 
     pub fn rename(&mut self, old: &[&str], new: &[&str], flags: u32) -> Answer<()> {
-        let from = self.walk(old)?;
+        let (from, to) = (self.walk(old)?, self.walk(new)?);
         let moved = from.node.clone().ok_or(Errno::ENOENT)?;
-        let to = self.walk(new)?;
         self.writable()?;
         let exchange = flags & RENAME_EXCHANGE != 0;
         if let Node::Dir(dir) = &moved

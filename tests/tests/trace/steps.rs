@@ -291,7 +291,7 @@ impl World {
 
     /// Nothing moves between volumes; but a path that cannot be walked is told first.
     fn between(&mut self, from: &Path, to: &Path) -> Answer<()> {
-        self.volume_of(from, |v| v.walk(&from.names)?.node.map(drop).ok_or(Errno::ENOENT))?;
+        self.volume_of(from, |v| v.walk(&from.names).map(drop))?;
         self.volume_of(to, |v| v.walk(&to.names).map(drop))?;
         Err(Errno::EXDEV)
     }
