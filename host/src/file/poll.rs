@@ -52,7 +52,7 @@ pub fn poll(
     fds: &mut [PollFd],
     timeout: Option<Duration>,
 ) -> Result<usize> {
-    if fds.len() > descriptors.limit() as usize {
+    if fds.len() > table.limit() as usize {
         return Err(Errno::EINVAL.into());
     }
     // A time that no clock reaches is for ever.
