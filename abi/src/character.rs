@@ -98,8 +98,8 @@ pub struct CharacterOps {
         ) -> i64,
     >,
     /// Remembers `waiter` first, then answers the events that are true now. When one comes, the driver calls the
-    /// service `wake(waiter, events)`, from any thread, and forgets the waiter; a late wake is harmless. Waiter 0:
-    /// only answer. Absent: always readable and writable. `[any thread] [brief]`
+    /// service `wake(waiter, events)`, from any thread, and forgets the waiter; a late wake is harmless. An opening
+    /// has one waiter, which may come again before it was woken: it is remembered once. Waiter 0: only answer. Absent: always readable and writable. `[any thread] [brief]`
     pub poll: Option<unsafe extern "C" fn(dev: *mut c_void, ctx: CtxIn, handle: u64, waiter: u64) -> i64>,
     /// Grants memory to map, as [`crate::block::BlockOps::xip_grant`]. Absent: ENODEV. `[any thread] [brief]`
     #[sabi(last_prefix_field)]

@@ -51,6 +51,15 @@ pub const BIOC_BLKGETSIZE: u32 = 0x0510;
 /// Discard the whole medium's content.
 pub const BIOC_DISCARD: u32 = 0x0511;
 
+/// What becomes of a FIFO's bytes when its last end is closed; argument: 0 they go, 1 they stay.
+pub const PIPEIOC_POLICY: u32 = 0x1801;
+/// Read a pipe's first bytes without taking them; argument: where to, filled. Answers how many.
+pub const PIPEIOC_PEEK: u32 = 0x1804;
+/// Set how many bytes a pipe holds; argument: the number. Answers what it became.
+pub const PIPEIOC_SETSIZE: u32 = 0x1805;
+/// How many bytes a pipe holds; no argument. Answers it.
+pub const PIPEIOC_GETSIZE: u32 = 0x1806;
+
 /// Which way the argument of a command goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Direction {
@@ -105,6 +114,10 @@ known! {
     BIOC_BLKSSZGET Fill 4;
     BIOC_BLKGETSIZE Fill 8;
     BIOC_DISCARD Value 0;
+    PIPEIOC_POLICY Value 0;
+    PIPEIOC_PEEK Fill 0;
+    PIPEIOC_SETSIZE Value 0;
+    PIPEIOC_GETSIZE Value 0;
 }
 
 /// Looks a command up in [`KNOWN`].

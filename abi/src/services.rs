@@ -110,7 +110,8 @@ pub struct Services {
     /// Reads from a file of the VFS (mappers; drivers over a file). Answers the number of bytes, 0 at the end.
     /// `[blocks]`
     pub file_read: Option<unsafe extern "C" fn(file: u64, offset: u64, buf: *mut u8, len: usize) -> i64>,
-    /// Writes to a file of the VFS; never makes it longer for a mapper. `[blocks]`
+    /// Writes to a file of the VFS; never makes it longer for a mapper. With `len` 0 it only tells whether the file
+    /// may be written: 0 or EROFS. `[blocks]`
     pub file_write: Option<unsafe extern "C" fn(file: u64, offset: u64, buf: *const u8, len: usize) -> i64>,
 
     /// A name of a directory changed beneath the host: it is forgotten before the next lookup, later than this
@@ -122,6 +123,15 @@ pub struct Services {
     /// The events came for which `poll` left this waiter. Only marks; may be called under any lock. `[brief]`
     #[sabi(last_prefix_field)]
     pub wake: Option<unsafe extern "C" fn(waiter: u64, events: u32) -> i32>,
+
+    /// Answers the length of a file of the VFS in bytes; a block device's is that of its medium. `[blocks]`
+    pub file_len: Option<unsafe extern "C" fn(file: u64) -> i64>,
+    /// Everything written to the file so far is on its medium when this returns, and with `data_only` 0 its
+    /// attributes too. `[blocks]`
+    pub file_sync: Option<unsafe extern "C" fn(file: u64, data_only: u32) -> i32>,
+    /// The bytes are no longer needed: they become a hole, which reads as zeroes; the length stays. Errors: ENOTSUP
+    /// the file cannot have holes, and nothing happened; EROFS. `[blocks]`
+    pub file_discard: Option<unsafe extern "C" fn(file: u64, offset: u64, len: u64) -> i32>,
 }
 growable!(Services, min = 144, ServicesIn, ServicesOut);
 

@@ -119,7 +119,7 @@ pub struct Param {
     pub name: Str,
     /// The value as text, whatever its kind; UTF-8 (a path: any bytes).
     pub text: Str,
-    /// The value of a bool (0 or 1), int, uint or size (two's complement for an int).
+    /// The value of a bool (0 or 1), int, uint or size (two's complement for an int); the token of a file.
     #[sabi(last_prefix_field)]
     pub number: u64,
 }
@@ -137,6 +137,11 @@ pub const PARAM_SIZE: u32 = 4;
 pub const PARAM_STR: u32 = 5;
 /// [`Param::kind`]: a path of the operating system.
 pub const PARAM_PATH: u32 = 6;
+/// [`Param::kind`]: a file of the VFS, for a block device that lies on it. The host opens it for reading and writing,
+/// or for reading where it cannot be written or a bool parameter `ro` is true, and keeps it open, and its volume
+/// mounted, until `detach` returns. `text` is the path, `number` the file's token for the services; 0 if no path was
+/// given.
+pub const PARAM_FILE: u32 = 7;
 
 /// File type and permission bits, with Linux's values.
 pub mod mode {

@@ -131,11 +131,23 @@ impl Drop for Board {
         if std::thread::panicking() {
             return;
         }
-        for mount in self.host.mounts().iter().rev() {
-            self.host.unmount(&mount.path).unwrap_or_else(|e| panic!("something holds the volume: {e}"));
-        }
-        for device in self.host.devices() {
-            self.host.detach(&device.node).unwrap_or_else(|e| panic!("something holds the device: {e}"));
+        // Volumes lie on devices, and devices may lie on files of volumes: what nobody uses goes first.
+        loop {
+            let (mounts, devices) = (self.host.mounts(), self.host.devices());
+            let free_mount = mounts.iter().rev().find(|m| m.users.is_empty());
+            let free_device = devices.iter().find(|d| d.users.is_empty());
+            let ended = match (free_mount, free_device) {
+                (Some(mount), _) => self.host.unmount(&mount.path),
+                (None, Some(device)) => self.host.detach(&device.node),
+                (None, None) => {
+                    let held: Vec<_> = mounts.iter().map(|m| (&m.path, &m.users)).collect();
+                    assert!(held.is_empty(), "something holds the volumes: {held:?}");
+                    let held: Vec<_> = devices.iter().map(|d| (&d.node, &d.users)).collect();
+                    assert!(held.is_empty(), "something holds the devices: {held:?}");
+                    break;
+                }
+            };
+            ended.unwrap_or_else(|e| panic!("{e}"));
         }
         for plugin in self.host.plugins().list() {
             assert!(plugin.users.is_empty(), "{} is held by {:?}", plugin.name, plugin.users);

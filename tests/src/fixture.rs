@@ -99,6 +99,8 @@ pub fn host_library() -> PathBuf {
     build
         .args(["build", "--offline", "-p", "nxvfs-capi", "--manifest-path"])
         .arg(repository().join("Cargo.toml"));
+    // As the packages of [`rust_plugin`] are built, so that what they have in common is built once.
+    build.env("CARGO_PROFILE_DEV_OPT_LEVEL", "0").env("CARGO_PROFILE_DEV_DEBUG", "true");
     run(build.env("CARGO_TARGET_DIR", &fixtures));
     let file = fixtures.join("debug/libnxvfs.so");
     assert!(file.is_file(), "{} was not built", file.display());

@@ -9,6 +9,7 @@
 //! * [`Folder`], [`genromfs`], [`image`]: trees and the images made of them.
 //! * [`fixture`]: plugins in C and Rust, compiled while the test runs.
 //! * [`fuzz`]: what is fuzzed.
+//! * [`Stall`]: a file system whose calls do not return.
 //! * [`source`]: source files and manifests as text, for the rules of the house.
 //! * [`process`]: descriptors, mappings and memory of this process.
 
@@ -25,11 +26,13 @@ pub mod process;
 mod rng;
 mod romfs;
 pub mod source;
+mod stall;
 
 pub use board::{Board, Link, Way, content, options, words};
 pub use folder::Folder;
 pub use rng::Rng;
 pub use romfs::{genromfs, genromfs_with};
+pub use stall::Stall;
 
 use std::path::{Path, PathBuf};
 

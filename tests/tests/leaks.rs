@@ -2,13 +2,16 @@
 //!
 //! One test in a binary of its own, so that nothing else moves what is counted.
 
+use nxvfs::file::PollFd;
 use nxvfs::mapping::MapRequest;
 use nxvfs::plugin::discover;
 use nxvfs::plugin::discover::SearchPath;
-use nxvfs_abi::types::open::O_RDONLY;
+use nxvfs_abi::character::event::POLLIN;
+use nxvfs_abi::types::open::{O_RDONLY, O_RDWR};
 use nxvfs_tests::process::{descriptor_count, mappings, resident_bytes};
 use nxvfs_tests::{Board, Folder, Link, genromfs, options, words};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 const CYCLES: usize = 1000;
 /// Cycles after which caches of the process (allocator, loader, loggers) have what they need.
@@ -44,6 +47,12 @@ fn cycle(board: &Board, romfs: &Path, ramdisk: &Path, image: &Path, content: &[u
     drop(view);
     task.munmap(address, content.len()).unwrap();
     task.close(fd).unwrap();
+    let (_, w) = task.pipe2(0).unwrap();
+    task.write(w, &content[..4096]).unwrap();
+    task.mkfifo("/dev/fifo", 0o600).unwrap();
+    let both = task.open("/dev/fifo", O_RDWR, 0).unwrap();
+    task.poll(&mut [PollFd::new(both, POLLIN)], Some(Duration::from_nanos(1))).unwrap();
+    task.unlink("/dev/fifo").unwrap();
     task.end();
     board.unmount("/rom").unwrap();
     board.detach("/dev/rom0").unwrap();

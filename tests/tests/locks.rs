@@ -122,6 +122,25 @@ fn until_waiting(task: &Task, count: usize) {
 }
 
 #[test]
+fn the_end_of_a_task_ends_its_waiting() {
+    on_both(|board, path| {
+        let (a, b) = (board.task(), board.task());
+        let (fa, fb) = (open(&a, path), open(&b, path));
+        a.setlk(fa, WRITE, &LockRange::ALL, false).unwrap();
+        a.flock(fa, WRITE, false).unwrap();
+        std::thread::scope(|scope| {
+            let record = scope.spawn(|| b.setlk(fb, READ, &range(5, 1), true));
+            let whole = scope.spawn(|| b.flock(fb, READ, true));
+            until_waiting(&a, 2);
+            b.interrupt();
+            errno(record.join().unwrap(), Errno::EINTR);
+            errno(whole.join().unwrap(), Errno::EINTR);
+        });
+        assert_eq!(content(&a, "/proc/locks").unwrap().iter().filter(|c| **c == b'\n').count(), 2);
+    });
+}
+
+#[test]
 fn a_waiter_gets_the_lock_when_it_is_given_up() {
     on_both(|board, path| {
         let (a, b) = (board.task(), board.task());

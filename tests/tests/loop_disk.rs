@@ -27,10 +27,11 @@ on_both_links! {
         assert!(agreement.fioc_mmap && agreement.bioc_xipbase.is_none());
         let task = board.task();
         let explained = task.explain("/rom/dir/file").unwrap();
-        assert_eq!((explained.tier, explained.extents.len()), (Tier::None, 1));
+        assert_eq!((explained.tier, explained.extents.len()), (Tier::Ram, 1));
         assert!(explained.reason.contains("loop"), "{}", explained.reason);
         let fd = task.open("/rom/dir/file", O_RDONLY, 0).unwrap();
-        taught(task.mmap(fd, &MapRequest::read(0, 1)), Errno::ENODEV, &["/rom/dir/file", "loop"]);
+        let strict = MapRequest { strict: true, ..MapRequest::read(0, 1) };
+        taught(task.mmap(fd, &strict), Errno::ENXIO, &["/rom/dir/file", "loop"]);
         drop(task);
         refused(board.try_mount("/dev/loop0", "/x", "romfs", "mmap=xip"), Errno::ENXIO, &["loop"]);
     }

@@ -2,6 +2,8 @@
 
 #[path = "own_tree/files.rs"]
 mod files;
+#[path = "own_tree/mapping.rs"]
+mod mapping;
 #[path = "own_tree/oracle.rs"]
 mod oracle;
 #[path = "own_tree/permissions.rs"]

@@ -111,7 +111,7 @@ fn proc_tells_of_volumes_devices_and_plugins() {
     let task = board.task();
     assert_eq!(
         text(&task, "/proc/mounts"),
-        "none / pseudofs rw 0 0\n/dev/rom0 /rom romfs ro,mmap=xip 0 0\nnone /my\\040tmp tmpfs rw,mmap=none 0 0\n"
+        "none / pseudofs rw 0 0\n/dev/rom0 /rom romfs ro,nodev,relatime,mmap=xip 0 0\nnone /my\\040tmp tmpfs rw,nodev,relatime,mmap=ram 0 0\n"
     );
     let modules = text(&task, "/proc/modules");
     let line = modules.lines().find(|line| line.starts_with("romfs ")).unwrap();
@@ -120,7 +120,7 @@ fn proc_tells_of_volumes_devices_and_plugins() {
     let systems = text(&task, "/proc/filesystems");
     assert!(systems.starts_with("nodev\tpseudofs\n") && systems.contains("\n\tromfs\n"), "{systems}");
     let devices = text(&task, "/proc/devices");
-    assert!(devices.starts_with("Character devices:\n/dev/full\n/dev/null\n/dev/zero\n"), "{devices}");
+    assert!(devices.starts_with("Character devices:\n/dev/console\n/dev/full\n/dev/null\n"), "{devices}");
     assert!(devices.contains("\nBlock devices:\n/dev/rom0 ramdisk-xip 512 "), "{devices}");
     assert!(devices.ends_with(" ro mount:/rom\n"), "{devices}");
     assert!(text(&task, "/proc/version").starts_with("nxvfs version "));
@@ -234,7 +234,14 @@ fn maps_are_those_of_who_reads() {
 
 #[test]
 fn meminfo_counts() {
-    let board = Board::new(Link::Static);
+    let options = HostOptions { cache_bytes: 1 << 20, ..options(Link::Static).into() };
+    let folder = Folder::new();
+    std::fs::write(folder.at("disk"), vec![7; 64 << 10]).unwrap();
+    let board = Board::with(options).mount("none", "/tmp", "tmpfs", "").attach(
+        "loop",
+        "/dev/loop0",
+        &format!("file={}", folder.at("disk").display()),
+    );
     let task = board.task();
     let value = |name: &str| {
         let text = text(&task, "/proc/meminfo");
@@ -248,6 +255,21 @@ fn meminfo_counts() {
     assert_eq!(value("FilesUsed:"), rustix::param::page_size() as u64 / 1024);
     // The reader has one too.
     assert_eq!(value("Descriptors:"), 2);
+    let page = rustix::param::page_size();
+    assert_eq!((value("CacheMax:"), value("CopiesUsed:")), (1024, 0));
+    assert_eq!(value("CopiesMax:"), board.mapping_budget().limit_bytes() / 1024);
+    let disk = task.open("/dev/loop0", O_RDONLY, 0).unwrap();
+    let before = value("CacheUsed:");
+    task.pread(disk, &mut [0; 4096], 32 << 10).unwrap();
+    assert!(value("CacheUsed:") > before);
+    let fd = task.open("/tmp/f", O_CREAT | O_RDWR, 0o644).unwrap();
+    task.write(fd, &vec![1; 3 * page]).unwrap();
+    let view = task.map(fd, &MapRequest { populate: true, ..MapRequest::read(0, 3 * page) }).unwrap();
+    assert_eq!(value("CopiesUsed:"), 3 * page as u64 / 1024);
+    let text = text(&task, "/proc/maps");
+    assert_eq!(text, "", "a value is not the task's: {text}");
+    drop(view);
+    assert_eq!(value("CopiesUsed:"), 0);
 }
 
 #[test]

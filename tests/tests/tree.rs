@@ -217,8 +217,9 @@ on_every_way! {
         refused(task.unlink("/dev/rom0"), Errno::EBUSY, &["detach"]);
         task.rename("/var/tmp", "/var/other", 0).unwrap();
         task.rename("/var/other", "/var/tmp", 0).unwrap();
-        errno(task.mknod("/var/fifo", S_IFIFO | 0o600, 0), Errno::EPERM);
-        for path in ["/var/into", "/var/self"] {
+        task.mknod("/var/file", S_IFREG | 0o600, 0).unwrap();
+        task.mknod("/var/fifo", S_IFIFO | 0o600, 0).unwrap();
+        for path in ["/var/into", "/var/self", "/var/file", "/var/fifo"] {
             task.unlink(path).unwrap();
         }
         task.rmdir("/var/tmp").unwrap();

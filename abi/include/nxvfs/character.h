@@ -75,7 +75,8 @@ typedef struct nx_character_ops {
 
     /* Remembers `waiter` first, then answers the events that are true now. When one comes, the driver calls
      * the service `wake(waiter, events)`, from any thread, and forgets the waiter; a late wake is harmless.
-     * Waiter 0: only answer. Absent: always readable and writable. [any thread] [brief] */
+     * An opening has one waiter, which may come again before it was woken: it is remembered once. Waiter 0:
+     * only answer. Absent: always readable and writable. [any thread] [brief] */
     int64_t (*poll)(void *dev, const nx_ctx *ctx, uint64_t handle, uint64_t waiter);
 
     /* Grants memory to map, as `nx_block_ops.xip_grant`. Absent: ENODEV. [any thread] [brief] */

@@ -59,6 +59,15 @@ extern "C" {
 /* Discard the whole medium's content. */
 #define NX_BIOC_DISCARD 0x0511u
 
+/* What becomes of a FIFO's bytes when its last end is closed; argument: 0 they go, 1 they stay. */
+#define NX_PIPEIOC_POLICY 0x1801u
+/* Read a pipe's first bytes without taking them; argument: where to, filled. Answers how many. */
+#define NX_PIPEIOC_PEEK 0x1804u
+/* Set how many bytes a pipe holds; argument: the number. Answers what it became. */
+#define NX_PIPEIOC_SETSIZE 0x1805u
+/* How many bytes a pipe holds; no argument. Answers it. */
+#define NX_PIPEIOC_GETSIZE 0x1806u
+
 /* Answer of `NX_BIOC_PARTINFO`. */
 typedef struct nx_partition_info {
     /* Size of this struct in bytes. */

@@ -147,8 +147,8 @@ typedef const nx_descriptor *(*nx_c_entry)(uint16_t host_major, uint16_t host_mi
  *   description  once              one sentence
  *   entry        once              what follows `nx_plugin_` in the exported symbol: `A-Z a-z 0-9 _`
  *   provides     1 to 64 times     `KIND:NAME`, with KIND `filesystem`, `block`, `character` or `mapper`
- *   parm         at most 64 times  `NAME:TYPE:DEFAULT:HELP`, with TYPE `bool`, `int`, `uint`, `size`, `str`
- *                                  or `path`
+ *   parm         at most 64 times  `NAME:TYPE:DEFAULT:HELP`, with TYPE `bool`, `int`, `uint`, `size`, `str`,
+ *                                  `path` or `file`
  *
  * The strings survive `-Wl,--gc-sections` by the attribute `retain` (gcc 11, clang 13, binutils 2.36). With
  * older tools, do not link with that option: nothing refers to the section, and the linker would drop it. */

@@ -115,7 +115,8 @@ typedef struct nx_services {
      * end. [blocks] */
     int64_t (*file_read)(uint64_t file, uint64_t offset, uint8_t *buf, size_t len);
 
-    /* Writes to a file of the VFS; never makes it longer for a mapper. [blocks] */
+    /* Writes to a file of the VFS; never makes it longer for a mapper. With `len` 0 it only tells whether the
+     * file may be written: 0 or EROFS. [blocks] */
     int64_t (*file_write)(uint64_t file, uint64_t offset, const uint8_t *buf, size_t len);
 
     /* A name of a directory changed beneath the host: it is forgotten before the next lookup, later than
@@ -128,6 +129,17 @@ typedef struct nx_services {
 
     /* The events came for which `poll` left this waiter. Only marks; may be called under any lock. [brief] */
     int32_t (*wake)(uint64_t waiter, uint32_t events);
+
+    /* Answers the length of a file of the VFS in bytes; a block device's is that of its medium. [blocks] */
+    int64_t (*file_len)(uint64_t file);
+
+    /* Everything written to the file so far is on its medium when this returns, and with `data_only` 0 its
+     * attributes too. [blocks] */
+    int32_t (*file_sync)(uint64_t file, uint32_t data_only);
+
+    /* The bytes are no longer needed: they become a hole, which reads as zeroes; the length stays. Errors:
+     * ENOTSUP the file cannot have holes, and nothing happened; EROFS. [blocks] */
+    int32_t (*file_discard)(uint64_t file, uint64_t offset, uint64_t len);
 } nx_services;
 
 /* `nx_services.flags`: the plugin is linked into the host's own image and shares its logger. */

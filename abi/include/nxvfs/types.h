@@ -95,7 +95,7 @@ typedef struct nx_param {
     nx_str name;
     /* The value as text, whatever its kind; UTF-8 (a path: any bytes). */
     nx_str text;
-    /* The value of a bool (0 or 1), int, uint or size (two's complement for an int). */
+    /* The value of a bool (0 or 1), int, uint or size (two's complement for an int); the token of a file. */
     uint64_t number;
 } nx_param;
 
@@ -111,6 +111,11 @@ typedef struct nx_param {
 #define NX_PARAM_STR 5u
 /* `nx_param.kind`: a path of the operating system. */
 #define NX_PARAM_PATH 6u
+/* `nx_param.kind`: a file of the VFS, for a block device that lies on it. The host opens it for reading and
+ * writing, or for reading where it cannot be written or a bool parameter `ro` is true, and keeps it open, and its
+ * volume mounted, until `detach` returns. `text` is the path, `number` the file's token for the services; 0 if no
+ * path was given. */
+#define NX_PARAM_FILE 7u
 
 /* File type and permission bits, with Linux's values. */
 

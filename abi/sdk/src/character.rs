@@ -41,7 +41,7 @@ pub trait CharacterDriver: Sized + Send + Sync + 'static {
     fn ioctl(&self, ctx: &Ctx, handle: u64, command: u32, arg: &mut IoctlArg<'_>) -> Result<i64> {
         absent()
     }
-    /// Remembers `waiter` (if not 0), then answers the events that are true now ([`nxvfs_abi::character::event`]).
+    /// Remembers `waiter` (if not 0, and once: an opening has one), then answers the events that are true now ([`nxvfs_abi::character::event`]).
     fn poll(&self, ctx: &Ctx, handle: u64, waiter: u64) -> Result<u32> {
         absent()
     }

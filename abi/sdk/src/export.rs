@@ -14,7 +14,7 @@ use crate::{guard, host, logger};
 /// Declares a plugin: its manifest, descriptor, both doors and the entry in the list of static plugins.
 ///
 /// Version, description, author and license come from the package. Parameter types are `bool`, `int`, `uint`,
-/// `size`, `str` and `path`; a default is written as a user would write the value. A driver is `parallel` only if it
+/// `size`, `str`, `path` and `file` (of the VFS, block drivers only); a default is written as a user would write the value. A driver is `parallel` only if it
 /// says so.
 ///
 /// ```

@@ -12,20 +12,25 @@
 //! ```
 //!
 //! * **Devices** are memory. They are found by token in a list of the process, so tests may run in parallel.
+//! * **Files of the VFS** are memory too ([`VfsFile`]), and must outlive the device that lies on them.
 //! * **Options and parameters**: give every one that the driver asks for; the manifest's defaults are not filled in.
 //! * **A failure** is an [`Error`] with the errno and the parts of the driver's sentence. `ENOSYS` means what it
 //!   means to a real host: the default of the slot.
 //! * **A panic** of the driver, and an answer that breaks the contract (a bad name, a cookie out of range, an extent
 //!   beyond the medium), is a panic of the test.
 //!
-//! It serves what a file system or block driver may ask of its device, the clock and the log; nothing is cached.
+//! It serves what a file system or driver may ask of its device or file, the clock, the log and its waiters; nothing is
+//! cached.
 
 mod block;
+mod character;
 mod device;
 mod file;
 mod filesystem;
 mod mounted;
 mod services;
+mod vfs_file;
+mod waiter;
 
 use std::cell::Cell;
 use std::ffi::OsStr;
@@ -35,15 +40,18 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use nxvfs_abi::types::{
-    PARAM_BOOL, PARAM_INT, PARAM_PATH, PARAM_SIZE, PARAM_STR, PARAM_UINT, Param, ParamIn,
+    PARAM_BOOL, PARAM_FILE, PARAM_INT, PARAM_PATH, PARAM_SIZE, PARAM_STR, PARAM_UINT, Param, ParamIn,
 };
 use nxvfs_abi::{Ctx, Errno, Grow, Str};
 
 pub use block::{Attached, XipGrant, attach};
+pub use character::{Character, Opening, attach_character};
 pub use device::Device;
 pub use file::File;
 pub use filesystem::{Finding, Probed, check, format, mount, probe, repair};
 pub use mounted::{Entry, Found, Mounted};
+pub use vfs_file::VfsFile;
+pub use waiter::Waiter;
 
 /// Result of what the fake host does with a driver.
 pub type Result<T> = std::result::Result<T, Error>;
@@ -115,6 +123,8 @@ pub enum Value<'a> {
     Str(&'a str),
     /// A `path` of the operating system.
     Path(&'a Path),
+    /// A `file` of the VFS; `None` if the user gave none.
+    File(Option<&'a VfsFile>),
 }
 
 impl Value<'_> {
@@ -126,6 +136,8 @@ impl Value<'_> {
             Self::Uint(value) => (PARAM_UINT, value, value.to_string().into()),
             Self::Size(value) => (PARAM_SIZE, value, value.to_string().into()),
             Self::Str(value) => (PARAM_STR, 0, value.into()),
+            Self::File(None) => (PARAM_FILE, 0, Vec::new()),
+            Self::File(Some(file)) => (PARAM_FILE, file.token(), b"/fake/file".into()),
             Self::Path(value) => (PARAM_PATH, 0, AsRef::<OsStr>::as_ref(value).as_bytes().into()),
         }
     }

@@ -7,6 +7,7 @@
 //!   have the defaults that their comments name.
 //! * [`BlockDriver`], [`CharacterDriver`], [`Mapper`]: likewise.
 //! * [`Medium`]: the block device below a file system, as bytes, in place where the device allows it.
+//! * [`VfsFile`]: a file of the VFS, for a device that lies on one.
 //! * [`MemoryObject`]: page-aligned memory that can be mapped elsewhere; what a driver stands on to offer XIP.
 //! * [`Fail`]: an errno with a sentence. Refusals say what, where, expected, found and remedy.
 //! * [`fake`]: a host in the test's own process, to try a driver by `cargo test` without any other.
@@ -30,6 +31,7 @@ mod mapper;
 mod medium;
 mod memory;
 mod params;
+mod vfs_file;
 
 pub use attach::Attach;
 pub use block::{BlockDriver, Grant, IoctlArg};
@@ -37,7 +39,7 @@ pub use character::CharacterDriver;
 pub use fail::{Fail, Result};
 pub use filesystem::{Check, Emit, FileSystem, Found, Mount, Probe, Volume};
 pub use host::{now, now_coarse, wake};
-pub use mapper::{Mapper, Plan, VfsFile};
+pub use mapper::{Mapper, Plan};
 pub use medium::Medium;
 pub use memory::MemoryObject;
 pub use nxvfs_abi as abi;
@@ -46,6 +48,7 @@ pub use nxvfs_abi::filesystem::{Attr, Removed, SetAttr, StatFs};
 pub use nxvfs_abi::types::{Ctx, Extent, Timespec, mode, open};
 pub use nxvfs_abi::{Errno, Grow, ioctl};
 pub use params::Params;
+pub use vfs_file::VfsFile;
 
 /// The parts of [`plugin!`] that its expansion names.
 #[doc(hidden)]

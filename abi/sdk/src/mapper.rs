@@ -5,32 +5,11 @@ use std::ffi::c_void;
 use nxvfs_abi::block::AttachArgsIn;
 use nxvfs_abi::mapper::*;
 use nxvfs_abi::types::CtxIn;
-use nxvfs_abi::{Ctx, Errno, Grow, grow};
+use nxvfs_abi::{Ctx, Grow, grow};
 
 use crate::attach;
 use crate::guard::{self, run, unit};
-use crate::{Attach, Result, host};
-
-/// A file of the VFS, as a mapper sees it.
-pub struct VfsFile(u64);
-
-impl VfsFile {
-    /// Reads up to `buf.len()` bytes; 0 at the end.
-    pub fn read_at(&self, offset: u64, buf: &mut [u8]) -> Result<usize> {
-        let read = host::services().and_then(|s| s.file_read).ok_or(Errno::ENOSYS)?;
-        // SAFETY: `buf` is valid for its length during the call.
-        Ok(Errno::check(unsafe { read(self.0, offset, buf.as_mut_ptr(), buf.len()) })?.min(buf.len() as u64)
-            as usize)
-    }
-
-    /// Writes up to `buf.len()` bytes; never makes the file longer.
-    pub fn write_at(&self, offset: u64, buf: &[u8]) -> Result<usize> {
-        let write = host::services().and_then(|s| s.file_write).ok_or(Errno::ENOSYS)?;
-        // SAFETY: `buf` is valid for its length during the call.
-        Ok(Errno::check(unsafe { write(self.0, offset, buf.as_ptr(), buf.len()) })?.min(buf.len() as u64)
-            as usize)
-    }
-}
+use crate::{Attach, Result, VfsFile};
 
 /// What a mapper decided; lengths in bytes, multiples of the page.
 pub enum Plan {
@@ -128,7 +107,7 @@ unsafe extern "C" fn fill<T: Mapper>(
     // SAFETY: by the contract.
     run(|| unsafe {
         let value = attach::device::<T>(mapper);
-        Ok(value.fill(&guard::ctx(ctx)?, &VfsFile(file), offset, guard::buffer_mut(buf, len)?)? as i64)
+        Ok(value.fill(&guard::ctx(ctx)?, &VfsFile::new(file), offset, guard::buffer_mut(buf, len)?)? as i64)
     })
 }
 
@@ -143,6 +122,6 @@ unsafe extern "C" fn drain<T: Mapper>(
     // SAFETY: by the contract.
     run(|| unsafe {
         let value = attach::device::<T>(mapper);
-        Ok(value.drain(&guard::ctx(ctx)?, &VfsFile(file), offset, guard::buffer(buf, len)?)? as i64)
+        Ok(value.drain(&guard::ctx(ctx)?, &VfsFile::new(file), offset, guard::buffer(buf, len)?)? as i64)
     })
 }

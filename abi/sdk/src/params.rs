@@ -6,10 +6,10 @@ use std::path::Path;
 
 use nxvfs_abi::grow;
 use nxvfs_abi::types::{
-    PARAM_BOOL, PARAM_INT, PARAM_PATH, PARAM_SIZE, PARAM_STR, PARAM_UINT, Param, ParamIn,
+    PARAM_BOOL, PARAM_FILE, PARAM_INT, PARAM_PATH, PARAM_SIZE, PARAM_STR, PARAM_UINT, Param, ParamIn,
 };
 
-use crate::guard;
+use crate::{VfsFile, guard};
 
 /// The values of a manifest's `parm` lines for one device or mount, given or default.
 ///
@@ -79,5 +79,11 @@ impl<'a> Params<'a> {
     /// A `path` of the operating system.
     pub fn path(&self, name: &str) -> &'a Path {
         Path::new(OsStr::from_bytes(self.find(name, PARAM_PATH).1))
+    }
+
+    /// A `file` of the VFS with its path, opened by the host until `detach` returns; `None` if none was given.
+    pub fn file(&self, name: &str) -> Option<(&'a Path, VfsFile)> {
+        let (_, text, param) = self.find(name, PARAM_FILE);
+        (param.number != 0).then(|| (Path::new(OsStr::from_bytes(text)), VfsFile::new(param.number)))
     }
 }

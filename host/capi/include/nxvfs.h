@@ -39,11 +39,14 @@ int64_t nx_lseek(int fd, int64_t offset, int whence);
 /* POSIX close: the descriptor is free whatever is answered. */
 int nx_close(int fd);
 
-/* Mounts a volume as mount(2). `source` is a node under the root, or NULL for a file system without a device; `data` is
- * NULL or what stands after `-o`. Of the flags MS_RDONLY (1) is known; others are EINVAL. */
+/* Mounts a volume as mount(2), or with MS_REMOUNT changes its options. `source` is a node under the root, or NULL for a
+ * file system without a device; `data` is NULL or what stands after `-o`, such as `dev`, without which device nodes of the
+ * volume lead nowhere. Of Linux's flags MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_SYNCHRONOUS, MS_REMOUNT, MS_DIRSYNC,
+ * MS_NOATIME and MS_RELATIME are known; others are EINVAL. */
 int nx_mount(const char *source, const char *target, const char *fs, unsigned long flags, const char *data);
 
-/* Unmounts the volume on `target`. Errors: EBUSY it is in use; EINVAL nothing is mounted there, or any flag. */
+/* Unmounts the volume on `target` as umount2(2), with MNT_FORCE, MNT_DETACH, MNT_EXPIRE and UMOUNT_NOFOLLOW. Errors: EBUSY
+ * it is in use; EAGAIN MNT_EXPIRE marked it; EINVAL nothing is mounted there, or flags that do not go together. */
 int nx_umount2(const char *target, int flags);
 
 /* A text that is being made. */

@@ -3,15 +3,24 @@
 use std::ffi::{c_char, c_int, c_ulong};
 
 use nxvfs::plugin::params::parse_assignments;
+use nxvfs::tree::{MountFlags, UnmountFlags};
 use nxvfs::{Errno, MountOptions};
 
 use crate::call::{answer, utf8};
 use crate::host::with_task;
 
-/// Linux's number.
-const MS_RDONLY: c_ulong = 1;
+/// The flags that are known, with Linux's numbers.
+const KNOWN: u32 = MountFlags::RDONLY
+    | MountFlags::NOSUID
+    | MountFlags::NODEV
+    | MountFlags::NOEXEC
+    | MountFlags::SYNCHRONOUS
+    | MountFlags::REMOUNT
+    | MountFlags::DIRSYNC
+    | MountFlags::NOATIME
+    | MountFlags::RELATIME;
 
-/// Mounts a volume.
+/// Mounts a volume, or changes its options.
 ///
 /// # Safety
 /// Each pointer is null or ends in NUL.
@@ -30,12 +39,13 @@ pub unsafe extern "C" fn nx_mount(
         let optional = |p: *const c_char| if p.is_null() { Ok(None) } else { unsafe { utf8(p) }.map(Some) };
         let (source, data) =
             (optional(source)?.filter(|s| !s.is_empty()), optional(data)?.unwrap_or_default());
-        if flags & !MS_RDONLY != 0 {
-            return Err(Errno::EINVAL.into());
-        }
+        let flags = u32::try_from(flags).ok().filter(|flags| flags & !KNOWN == 0).ok_or(Errno::EINVAL)?;
         let mut options = MountOptions::parse(parse_assignments(data))?;
-        options.read_only |= flags & MS_RDONLY != 0;
-        with_task(|task| task.host().mount(source, target, fs, &options).map(drop))?;
+        options.flags.set |= flags;
+        with_task(|task| match options.remount() {
+            true => task.host().remount(target, &options),
+            false => task.host().mount(source, target, fs, &options).map(drop),
+        })?;
         Ok(0)
     })
 }
@@ -49,10 +59,7 @@ pub unsafe extern "C" fn nx_umount2(target: *const c_char, flags: c_int) -> c_in
     answer(|| {
         // SAFETY: the caller's word.
         let target = unsafe { utf8(target) }?;
-        if flags != 0 {
-            return Err(Errno::EINVAL.into());
-        }
-        with_task(|task| task.host().unmount(target))?;
+        with_task(|task| task.host().unmount_with(target, UnmountFlags(flags as u32)))?;
         Ok(0)
     })
 }

@@ -30,11 +30,15 @@ pub enum Holder {
         /// The address.
         address: usize,
     },
+    /// A copy of a file in memory, by the file's path.
+    Copy(Arc<str>),
     /// An address in place that was handed out.
     Borrow {
         /// The task's number.
         task: u64,
     },
+    /// A call into a volume or device that did not return; it holds for ever.
+    Stuck(Arc<str>),
 }
 
 impl Holder {
@@ -46,14 +50,16 @@ impl Holder {
             Self::Descriptor { .. } => "descriptor",
             Self::WorkingDirectory { .. } => "cwd",
             Self::Mapping { .. } => "mapping",
+            Self::Copy(_) => "copy",
             Self::Borrow { .. } => "borrow",
+            Self::Stuck(_) => "stuck",
         }
     }
 
     /// The name, without the kind.
     pub fn name(&self) -> String {
         match self {
-            Self::Mount(name) | Self::Device(name) => name.to_string(),
+            Self::Mount(name) | Self::Device(name) | Self::Copy(name) | Self::Stuck(name) => name.to_string(),
             Self::Descriptor { task, fd } => format!("{fd} of task {task}"),
             Self::WorkingDirectory { task } | Self::Borrow { task } => format!("of task {task}"),
             Self::Mapping { task, address } => format!("at {address:#x} of task {task}"),
@@ -65,22 +71,38 @@ impl fmt::Display for Holder {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = match self {
             Self::WorkingDirectory { .. } => "working directory",
+            Self::Copy(_) => "copy in memory of",
+            Self::Stuck(_) => "a call that does not return, of",
             other => other.kind(),
         };
         write!(f, "{kind} {}", self.name())
     }
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 struct State {
     slots: Vec<Option<Holder>>,
     free: Vec<usize>,
     closed: bool,
+    /// What is done when the last hold goes.
+    idle: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl State {
+    fn is_free(&self) -> bool {
+        self.slots.iter().all(Option::is_none)
+    }
 }
 
 /// The holders of one object. Cloning shares the list.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Holders(Arc<Mutex<State>>);
+
+impl fmt::Debug for Holders {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.list()).finish()
+    }
+}
 
 impl Holders {
     /// Adds a holder; `None` once the object is closed.
@@ -105,8 +127,12 @@ impl Holders {
 
     /// The first few holders in words, for a sentence.
     pub fn describe(&self) -> String {
+        Self::in_words(&self.list())
+    }
+
+    /// The first few of some holders in words.
+    pub fn in_words(all: &[Holder]) -> String {
         const SHOWN: usize = 4;
-        let all = self.list();
         let mut text = all.iter().take(SHOWN).map(ToString::to_string).collect::<Vec<_>>().join(", ");
         if all.len() > SHOWN {
             text.push_str(&format!(" and {} more", all.len() - SHOWN));
@@ -117,9 +143,32 @@ impl Holders {
     /// Closes the object if nobody holds it: no hold succeeds afterwards. Answers whether it did.
     pub fn close(&self) -> bool {
         let mut state = lock(&self.0);
-        let free = state.slots.iter().all(Option::is_none);
+        let free = state.is_free();
         state.closed |= free;
         free
+    }
+
+    /// Closes the object although somebody may hold it: no hold succeeds afterwards.
+    pub fn close_by_force(&self) {
+        lock(&self.0).closed = true;
+    }
+
+    /// Takes back that the object was closed.
+    pub fn reopen(&self) {
+        lock(&self.0).closed = false;
+    }
+
+    /// Closes the object when the last hold goes, now if there is none, and does this then. It runs where the hold is
+    /// dropped, without a lock of this list.
+    pub fn when_idle(&self, act: impl FnOnce() + Send + 'static) {
+        let mut state = lock(&self.0);
+        if !state.is_free() {
+            state.idle = Some(Box::new(act));
+            return;
+        }
+        state.closed = true;
+        drop(state);
+        act();
     }
 }
 
@@ -142,5 +191,13 @@ impl Drop for Hold {
         let mut state = lock(&self.list.0);
         state.slots[self.slot] = None;
         state.free.push(self.slot);
+        if state.idle.is_some() && state.is_free() {
+            state.closed = true;
+            let act = state.idle.take();
+            drop(state);
+            if let Some(act) = act {
+                act();
+            }
+        }
     }
 }

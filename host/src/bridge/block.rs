@@ -1,6 +1,5 @@
 //! Calls of a block driver.
 
-use std::os::fd::{BorrowedFd, OwnedFd};
 use std::ptr;
 
 use nxvfs_abi::block::*;
@@ -9,7 +8,7 @@ use nxvfs_abi::plugin::KIND_BLOCK;
 use nxvfs_abi::{Ctx, Grow, Str};
 
 use super::frame::Frame;
-use super::grant::CheckedGrant;
+use super::grant::{CheckedGrant, memory_object};
 use super::instance::{Instance, absent_is};
 use super::module::{Module, Ops};
 use super::params::{self, WireParam};
@@ -62,6 +61,16 @@ impl Block {
     /// The instance.
     pub fn instance(&self) -> &Instance {
         &self.instance
+    }
+
+    /// Whether it is called: it has neither ended nor panicked.
+    pub fn lives(&self) -> bool {
+        !self.instance.has_ended() && !self.instance.is_poisoned()
+    }
+
+    /// Whether it has ended.
+    pub fn has_ended(&self) -> bool {
+        self.instance.has_ended()
     }
 
     /// The shape, checked: sector size a power of two from 512 to 65,536, product below 2^63.
@@ -165,32 +174,8 @@ impl Block {
         {
             return Err(self.instance.lie("xip_grant", format!("{} bytes at {base:#x}", out.len_bytes)));
         }
-        let object = self.memory_object(&out, len_bytes)?;
+        let object = memory_object(&self.instance, "xip_grant", &out, len_bytes)?;
         Ok(Some(CheckedGrant { base, len_bytes, writable: out.flags & XIP_WRITABLE != 0, object }))
-    }
-
-    /// Duplicates the memory object and checks that it is as long as it must be.
-    fn memory_object(&self, grant: &XipGrant, len_bytes: u64) -> Result<Option<(Arc<OwnedFd>, u64)>> {
-        if grant.flags & XIP_MEMORY_OBJECT == 0 {
-            return Ok(None);
-        }
-        let lie = |claim: String| self.instance.lie("xip_grant", claim);
-        if grant.memory_fd < 0 {
-            return Err(lie(format!("memory object {}", grant.memory_fd)));
-        }
-        // SAFETY: not -1; borrowed for the duplication only; one that is not open is answered by EBADF.
-        let theirs = unsafe { BorrowedFd::borrow_raw(grant.memory_fd) };
-        let ours = rustix::io::fcntl_dupfd_cloexec(theirs, 0)
-            .map_err(|e| lie(format!("memory object {}: {e}", grant.memory_fd)))?;
-        let size = rustix::fs::fstat(&ours)?.st_size as u64;
-        let page = rustix::param::page_size() as u64;
-        let end = grant.memory_offset.checked_add(len_bytes);
-        if !grant.memory_offset.is_multiple_of(page)
-            || end.is_none_or(|end| end > size.next_multiple_of(page))
-        {
-            return Err(lie(format!("offset {} in a memory object of {size} bytes", grant.memory_offset)));
-        }
-        Ok(Some((Arc::new(ours), grant.memory_offset)))
     }
 
     /// A driver written in NuttX's way: the address of the medium, read-only, as long as the geometry says.

@@ -7,18 +7,23 @@
 #![allow(unsafe_code, reason = "calls C functions of plugins and offers C functions to them")]
 
 mod block;
+mod character;
 mod frame;
 mod grant;
 mod instance;
+mod mapper;
 mod module;
 mod params;
 mod services;
 mod tokens;
+mod turn;
 mod volume;
 
 pub use block::Block;
+pub use character::Character;
 pub use grant::CheckedGrant;
 pub use instance::{BridgeError, Instance};
+pub use mapper::{Mapper, Planned};
 pub use module::{DescriptorError, Driver, Module, Ops};
 pub use params::WireParam;
 pub use tokens::{DeviceService, FileService, MountService, Target, Token};

@@ -17,7 +17,7 @@ use super::instance::BridgeError;
 use super::params::{self, WireParam};
 use super::services;
 use crate::base::error::teach;
-use crate::base::sync::{AtomicU64, Ordering};
+use crate::base::sync::{Arc, AtomicU64, Ordering};
 use crate::base::{Error, Holders, Result};
 
 teach! {
@@ -83,6 +83,7 @@ pub struct Module {
     holders: Holders,
     lies: AtomicU64,
     panics: AtomicU64,
+    stuck: AtomicU64,
     /// Last, so that it is dropped after everything that points into it.
     _image: Option<Box<dyn Any + Send + Sync>>,
 }
@@ -150,6 +151,7 @@ impl Module {
             holders: Holders::default(),
             lies: AtomicU64::new(0),
             panics: AtomicU64::new(0),
+            stuck: AtomicU64::new(0),
             _image: image,
         };
         if copy.driver_count == 0 || copy.driver_count > plugin::MAX_DRIVERS {
@@ -299,6 +301,11 @@ impl Module {
         self.panics.load(Ordering::Relaxed)
     }
 
+    /// How many of its instances were given up because a call did not return.
+    pub fn stuck_count(&self) -> u64 {
+        self.stuck.load(Ordering::Relaxed)
+    }
+
     pub(super) fn raw(&self) -> *mut c_void {
         self.raw
     }
@@ -307,6 +314,14 @@ impl Module {
     pub(super) fn note_panic(&self, place: &str) {
         self.panics.fetch_add(1, Ordering::Relaxed);
         log::error!("plugin {} panicked; {place} is out of service", self.name);
+    }
+
+    /// A call does not return: its code must stay in memory for ever.
+    #[cold]
+    pub(super) fn note_stuck(self: &Arc<Self>, place: &str) {
+        self.stuck.fetch_add(1, Ordering::Relaxed);
+        std::mem::forget(self.clone());
+        log::error!("a call of plugin {} does not return; {place} is given up", self.name);
     }
 
     #[cold]

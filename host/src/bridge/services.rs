@@ -41,7 +41,10 @@ pub(super) fn table(linked_statically: bool) -> *const Services {
         file_write: Some(file_write),
         invalidate_entry: Some(invalidate_entry),
         invalidate_node: Some(invalidate_node),
-        wake: None,
+        wake: Some(wake),
+        file_len: Some(file_len),
+        file_sync: Some(file_sync),
+        file_discard: Some(file_discard),
     })
 }
 
@@ -242,6 +245,18 @@ unsafe extern "C" fn file_write(token: u64, offset: u64, buf: *const u8, len: us
     })
 }
 
+unsafe extern "C" fn file_len(token: u64) -> i64 {
+    guard(|| i64::try_from(file(token)?.len_bytes()?).map_err(|_| Errno::EOVERFLOW.into()))
+}
+
+unsafe extern "C" fn file_sync(token: u64, data_only: u32) -> i32 {
+    unit(|| file(token)?.sync(data_only != 0))
+}
+
+unsafe extern "C" fn file_discard(token: u64, offset: u64, len: u64) -> i32 {
+    unit(|| file(token)?.discard(offset, len))
+}
+
 unsafe extern "C" fn invalidate_entry(token: u64, dir: u64, name: Str) -> i32 {
     unit(|| {
         // SAFETY: the plugin vouches for the string during the call.
@@ -256,4 +271,8 @@ unsafe extern "C" fn invalidate_node(token: u64, node: u64, offset: u64, len: u6
         mount(token)?.invalidate_node(node, offset, len);
         Ok(())
     })
+}
+
+unsafe extern "C" fn wake(waiter: u64, events: u32) -> i32 {
+    unit(|| Ok(crate::base::wait::wake(waiter, events)?))
 }

@@ -37,8 +37,20 @@ pub trait MountService: Send + Sync {
 pub trait FileService: Send + Sync {
     /// Reads up to `buf.len()` bytes; 0 at the end.
     fn read(&self, offset: u64, buf: &mut [u8]) -> Result<usize>;
-    /// Writes up to `buf.len()` bytes.
+    /// Writes up to `buf.len()` bytes; an empty buffer asks whether the file may be written.
     fn write(&self, offset: u64, buf: &[u8]) -> Result<usize>;
+    /// Length in bytes.
+    fn len_bytes(&self) -> Result<u64> {
+        Err(Errno::ENOTSUP.into())
+    }
+    /// Brings the file to its medium.
+    fn sync(&self, _data_only: bool) -> Result<()> {
+        Err(Errno::ENOTSUP.into())
+    }
+    /// Makes a hole.
+    fn discard(&self, _offset: u64, _len: u64) -> Result<()> {
+        Err(Errno::ENOTSUP.into())
+    }
 }
 
 /// What a token leads to.

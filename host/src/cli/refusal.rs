@@ -64,6 +64,9 @@ teach! {
             place: "{path}", expected: "at most {max_bytes} bytes", remedy: "leave --json out";
         /// Not what readlink needs.
         NotLink { path: String } => EINVAL, what: "not a symbolic link", place: "{path}";
+        /// A device of another driver.
+        NotLoop { node: String, driver: String } => EINVAL, what: "not a loop device", place: "{node}",
+            found: "driver {driver}", remedy: "'detach {node}' ends any device";
         /// No such command.
         NoCommand { name: String } => ENOENT, what: "no such command", place: "'{name}'",
             remedy: "'help' lists the commands";

@@ -1,15 +1,35 @@
-//! Floor 3: devices: media of sectors seen as bytes, and streams.
+//! Floor 3: devices: media of sectors seen as bytes through a cache, and streams.
 
 mod block;
+mod cache;
+mod character;
+mod claims;
+mod command;
+mod console;
+mod driver;
 mod generated;
+mod late;
+mod medium;
+mod partition;
+mod pipe;
 mod ram;
+mod raw;
+mod resident;
 mod standard;
 mod stream;
 mod view;
 
-pub use block::{BlockDevice, Claim, DeviceError};
+pub use crate::base::wait::{Relay, WaitQueue};
+pub use block::{AttachSpec, BlockDevice, Claim, DeviceError, NodeClaim};
+pub use cache::CacheStatus;
+pub use character::CharacterDevice;
+pub use console::Console;
+pub use driver::{BlockMedium, MediumError};
 pub use generated::{Generate, Generated, Receive};
-pub use ram::{Budget, RamFile};
+pub use late::{LateErrors, Seen};
+pub use pipe::{Fifo, PIPE_BUF_BYTES, Pipe};
+pub use ram::RamFile;
+pub use resident::{Change, ReadBelow, Residence, Resident, WriteBelow};
 pub use standard::Standard;
 pub use stream::{Openable, Stream};
 pub use view::MountView;

@@ -1,6 +1,6 @@
 //! Content in RAM: memory objects of the system that grow and have holes, within one budget.
 //!
-//! Each file that has content costs a descriptor of the process; an empty one costs none. What is mapped may fill
+//! Each file that has content, or was mapped, costs a descriptor of the process; another costs none. What is mapped may fill
 //! holes behind our back, so what a file holds is counted again after each change.
 
 use std::os::fd::OwnedFd;
@@ -9,53 +9,9 @@ use nxvfs_abi::filesystem::{FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE};
 use rustix::fs::{FallocateFlags, MemfdFlags, SeekFrom, fallocate, fstat, ftruncate, memfd_create, seek};
 use rustix::io;
 
-use crate::base::sync::{Arc, AtomicU64, Mutex, OnceLock, Ordering, lock};
-use crate::base::{Errno, Result};
+use crate::base::sync::{Arc, Mutex, OnceLock, lock};
+use crate::base::{Budget, Errno, Result};
 use crate::bridge::CheckedGrant;
-
-/// How many bytes all files together may hold.
-pub struct Budget {
-    max_bytes: u64,
-    used_bytes: AtomicU64,
-}
-
-impl Budget {
-    /// A budget of so many bytes.
-    pub fn new(max_bytes: u64) -> Arc<Self> {
-        Arc::new(Self { max_bytes, used_bytes: AtomicU64::new(0) })
-    }
-
-    /// How much there may be.
-    pub fn max_bytes(&self) -> u64 {
-        self.max_bytes
-    }
-
-    /// How much there is, in whole pages.
-    pub fn used_bytes(&self) -> u64 {
-        self.used_bytes.load(Ordering::Relaxed)
-    }
-
-    /// Takes up to `want` bytes, in whole pages, and answers how many.
-    fn take(&self, want: u64) -> u64 {
-        let page = page();
-        let fits = |used: u64| {
-            let left = self.max_bytes.saturating_sub(used);
-            want.min(left - left % page)
-        };
-        let took = self
-            .used_bytes
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |used| Some(used + fits(used)));
-        took.map_or(0, fits)
-    }
-
-    fn recount(&self, before: u64, after: u64) {
-        if after >= before {
-            self.used_bytes.fetch_add(after - before, Ordering::Relaxed);
-        } else {
-            self.used_bytes.fetch_sub(before - after, Ordering::Relaxed);
-        }
-    }
-}
 
 fn page() -> u64 {
     rustix::param::page_size() as u64
@@ -64,7 +20,7 @@ fn page() -> u64 {
 /// The content of one file.
 pub struct RamFile {
     budget: Arc<Budget>,
-    /// Made when there is something to hold.
+    /// Made when there is something to hold, or to be mapped.
     object: OnceLock<Arc<OwnedFd>>,
     /// What of the budget is this file's. Whoever changes the content has the lock.
     held_bytes: Mutex<u64>,
@@ -86,11 +42,12 @@ impl RamFile {
         self.object.get().and_then(|fd| fstat(fd).ok()).map_or(0, |stat| stat.st_blocks as u64)
     }
 
-    /// The memory, to be mapped by its object; it has no address of its own. `None` while the file is empty.
+    /// The memory, to be mapped by its object; it has no address of its own. `None` if the system gives no more
+    /// descriptors.
     pub fn memory(&self) -> Option<CheckedGrant> {
-        let object = self.object.get()?;
-        let len_bytes = self.len_bytes();
-        Some(CheckedGrant { base: 0, len_bytes, writable: true, object: Some((object.clone(), 0)) })
+        // Also of an empty file: what is mapped now shows what is written later.
+        let object = self.object().ok()?;
+        Some(CheckedGrant { base: 0, len_bytes: self.len_bytes(), writable: true, object: Some((object, 0)) })
     }
 
     /// Reads at an offset; 0 at the end.
@@ -207,7 +164,7 @@ impl RamFile {
                 Err(e) => return Err(e.into()),
             };
             let want = data.saturating_sub(at);
-            let got = self.budget.take(want);
+            let got = self.budget.take_up_to(want, page);
             taken += got;
             if got < want {
                 return Ok(((at + got).saturating_sub(start), taken));
@@ -223,13 +180,14 @@ impl RamFile {
 
     fn recount(&self, held: &mut u64, taken: u64) {
         let holds = self.blocks() * 512;
-        self.budget.recount(*held + taken, holds);
+        self.budget.take_always(holds);
+        self.budget.give_back(*held + taken);
         *held = holds;
     }
 }
 
 impl Drop for RamFile {
     fn drop(&mut self) {
-        self.budget.recount(*lock(&self.held_bytes), 0);
+        self.budget.give_back(*lock(&self.held_bytes));
     }
 }

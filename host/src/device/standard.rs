@@ -1,4 +1,4 @@
-//! The nodes that every system has: null, zero, full.
+//! The nodes that every system has: null, zero, full, random, urandom.
 
 use nxvfs_abi::Ctx;
 
@@ -15,12 +15,31 @@ pub enum Standard {
     Zero,
     /// Zeroes come out, nothing goes in: ENOSPC.
     Full,
+    /// Random bytes of the operating system come out, everything goes in and changes nothing.
+    Random,
 }
 
 impl Standard {
     /// The nodes, by the names of their paths.
-    pub const ALL: [(&'static str, Self); 3] =
-        [("/dev/null", Self::Null), ("/dev/zero", Self::Zero), ("/dev/full", Self::Full)];
+    pub const ALL: [(&'static str, Self); 5] = [
+        ("/dev/null", Self::Null),
+        ("/dev/zero", Self::Zero),
+        ("/dev/full", Self::Full),
+        ("/dev/random", Self::Random),
+        ("/dev/urandom", Self::Random),
+    ];
+}
+
+/// Fills a buffer with random bytes. The source is ready long before a program runs; should it not be, this waits.
+fn randomize(mut buf: &mut [u8]) -> Result<()> {
+    while !buf.is_empty() {
+        match rustix::rand::getrandom(&mut *buf, rustix::rand::GetRandomFlags::empty()) {
+            Ok(len) => buf = &mut buf[len..],
+            Err(rustix::io::Errno::INTR) => {}
+            Err(e) => return Err(e.into()),
+        }
+    }
+    Ok(())
 }
 
 impl Openable for Standard {
@@ -31,10 +50,11 @@ impl Openable for Standard {
 
 impl Stream for Standard {
     fn read(&self, _ctx: &Ctx, _offset: u64, buf: &mut [u8]) -> Result<usize> {
-        if *self == Self::Null {
-            return Ok(0);
+        match self {
+            Self::Null => return Ok(0),
+            Self::Zero | Self::Full => buf.fill(0),
+            Self::Random => randomize(buf)?,
         }
-        buf.fill(0);
         Ok(buf.len())
     }
 

@@ -1,6 +1,7 @@
 //! What a node of the host's own gives to who opens it: a driver, a pipe, a file in memory, a text made on the fly.
 
 use nxvfs_abi::Ctx;
+use nxvfs_abi::character::event::{POLLIN, POLLOUT};
 use nxvfs_abi::types::mode;
 
 use crate::base::sync::Arc;
@@ -48,6 +49,28 @@ pub trait Stream: Send + Sync {
         0
     }
 
+    /// Where `lseek` leads, for a stream that decides that itself: `whence` is `SEEK_SET` or `SEEK_END` of
+    /// [`nxvfs_abi::character`]. `None`: by its length, as a file.
+    fn seek(&self, ctx: &Ctx, offset: i64, whence: u32) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// Arms a waiter (0 is nobody) with the stream's [`WaitQueue`](crate::base::wait::WaitQueue), then answers the
+    /// events of [`nxvfs_abi::character::event`] that are true now.
+    fn poll(&self, ctx: &Ctx, waiter: u64) -> Result<u32> {
+        Ok(POLLIN | POLLOUT)
+    }
+
+    /// Whether [`Stream::poll`] arms waiters. If not, EAGAIN is handed on to whoever called.
+    fn waits(&self) -> bool {
+        false
+    }
+
+    /// Whether a write that may wait goes on until all is written, as a pipe's does, and does not end with a part.
+    fn writes_all(&self) -> bool {
+        false
+    }
+
     /// Changes the length. Errors: EINVAL it has none that can change.
     fn truncate(&self, ctx: &Ctx, len_bytes: u64) -> Result<()> {
         Err(Errno::EINVAL.into())
@@ -61,7 +84,7 @@ pub trait Stream: Send + Sync {
 
     /// The first data, or with `data` false the first hole, at or after an offset before the end; `None` if there are
     /// no holes but the end. Errors: ENXIO only holes follow.
-    fn seek(&self, offset: u64, data: bool) -> Result<Option<u64>> {
+    fn seek_data(&self, offset: u64, data: bool) -> Result<Option<u64>> {
         Ok(None)
     }
 

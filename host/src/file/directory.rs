@@ -102,6 +102,8 @@ fn fetch(dir: &Arc<Dentry>, ctx: &Ctx, position: u64) -> Result<Vec<DirRecord>> 
                 });
                 out.len() < CHUNK_ENTRIES
             });
+            // The file system may have set the time of access.
+            node.expire();
             // An entry that leads back to where the listing began would be told for ever.
             if out.last().is_some_and(|last| last.next == cookie && cookie != 0) {
                 return Err(node.mount().volume().cookie_lie(cookie));

@@ -2,7 +2,7 @@
 
 use nxvfs_abi::Ctx;
 
-use super::locks::{Claim, Key, LockInfo, LockKind, LockTable, Owner};
+use super::locks::{Claim, Key, LockInfo, LockKind, LockTable, Owner, Wait};
 use super::open::OpenFile;
 use super::transfer::Whence;
 use crate::base::sync::{Arc, lock};
@@ -39,7 +39,7 @@ impl Drop for Flocked {
 
 impl OpenFile {
     /// Takes (or for `None` gives up) a record lock for a task. POSIX `fcntl(F_SETLK, F_SETLKW)`. Errors: EBADF not open
-    /// for that; EINVAL, EOVERFLOW the range; EAGAIN another task has it; EDEADLK; ENOLCK.
+    /// for that; EINVAL, EOVERFLOW the range; EAGAIN another task has it; EDEADLK; EINTR; ENOLCK.
     pub fn set_record_lock(
         &self,
         ctx: &Ctx,
@@ -58,6 +58,7 @@ impl OpenFile {
             return Err(Errno::EBADF.into());
         }
         let claim = self.record_claim(ctx, kind.unwrap_or(LockKind::Shared), range)?;
+        let wait = if wait { Wait::Until(ctx.cancel) } else { Wait::Never };
         table.set(self.lock_key(), &claim, kind, wait)
     }
 
@@ -83,19 +84,19 @@ impl OpenFile {
 
     /// Takes (or for `None` gives up) the lock of the open file, which all its descriptors share. BSD `flock`. A change of
     /// kind that would have to wait gives the old lock up first; one that fails keeps it. Errors: EBADF, EAGAIN
-    /// (`EWOULDBLOCK`) another has it, ENOLCK.
+    /// (`EWOULDBLOCK`) another has it, EINTR, ENOLCK.
     pub fn flock(&self, ctx: &Ctx, table: &Arc<LockTable>, kind: Option<LockKind>, wait: bool) -> Result<()> {
-        if self.is_path_only() {
+        if self.is_path() {
             return Err(Errno::EBADF.into());
         }
         let owner = Owner::Opening(std::ptr::from_ref(self).addr());
         let key = self.lock_key();
         let all = Claim { owner, task: ctx.task, kind: LockKind::Shared, start: 0, last: u64::MAX };
         self.flocked.get_or_init(|| Flocked { table: table.clone(), key, owner });
-        match table.set(key, &all, kind, false) {
+        match table.set(key, &all, kind, Wait::Never) {
             Err(e) if wait && e.errno() == Errno::EAGAIN => {
-                table.set(key, &all, None, false)?;
-                table.set(key, &all, kind, true)
+                table.set(key, &all, None, Wait::Never)?;
+                table.set(key, &all, kind, Wait::Until(ctx.cancel))
             }
             done => done,
         }

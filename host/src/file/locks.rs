@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::base::sync::{AtomicUsize, Condvar, Mutex, Ordering, lock};
+use crate::base::sync::{AtomicUsize, Mutex, Ordering, lock};
+use crate::base::wait::{WaitQueue, Waiter};
 use crate::base::{Errno, Result};
 use crate::tree::Inode;
 
@@ -108,6 +109,15 @@ impl LockInfo {
     }
 }
 
+/// What to do while another has a lock.
+#[derive(Clone, Copy)]
+pub(super) enum Wait {
+    /// Fail.
+    Never,
+    /// Wait, until the task of this cancel token ends.
+    Until(u64),
+}
+
 #[derive(Default)]
 struct State {
     held: BTreeMap<Key, Vec<Claim>>,
@@ -121,7 +131,7 @@ struct State {
 pub struct LockTable {
     state: Mutex<State>,
     /// Some lock went or shrank.
-    freed: Condvar,
+    freed: WaitQueue,
     /// How many are held: most files are closed while there is none.
     count: AtomicUsize,
 }
@@ -198,23 +208,28 @@ impl State {
 }
 
 impl LockTable {
-    /// Takes (or for `None` gives up) a range. Errors: EAGAIN another has it, without `wait`; EDEADLK waiting would never
-    /// end; ENOLCK.
-    pub(super) fn set(&self, key: Key, claim: &Claim, kind: Option<LockKind>, wait: bool) -> Result<()> {
+    /// Takes (or for `None` gives up) a range. Errors: EAGAIN another has it, and it shall not wait; EDEADLK waiting would
+    /// never end; EINTR the waiting task ends; ENOLCK.
+    pub(super) fn set(&self, key: Key, claim: &Claim, kind: Option<LockKind>, wait: Wait) -> Result<()> {
         let wanted = Claim { kind: kind.unwrap_or(claim.kind), ..*claim };
-        let mut state = lock(&self.state);
+        let (mut state, mut waiter) = (lock(&self.state), None);
         while kind.is_some() && state.blocker(key, &wanted).is_some() {
-            if !wait {
-                return Err(Errno::EAGAIN.into());
-            }
+            let Wait::Until(cancel) = wait else { return Err(Errno::EAGAIN.into()) };
             if state.is_deadlock(key, &wanted) {
                 return Err(Errno::EDEADLK.into());
             }
+            let waiter = waiter.get_or_insert_with(|| Waiter::new(cancel));
+            // Under the lock of the state: what is freed from now on wakes it.
+            waiter.begin();
+            self.freed.arm(waiter.token());
             let number = state.next_wait;
             state.next_wait += 1;
             state.waiting.insert(number, (key, wanted));
-            state = self.freed.wait(state).unwrap_or_else(std::sync::PoisonError::into_inner);
+            drop(state);
+            let slept = waiter.sleep(None);
+            state = lock(&self.state);
             state.waiting.remove(&number);
+            slept?;
         }
         if kind.is_some() && self.count.load(Ordering::Relaxed) >= MAX_LOCKS {
             return Err(Errno::ENOLCK.into());
@@ -248,7 +263,7 @@ impl LockTable {
 
     fn changed(&self, state: &State) {
         self.count.store(state.count(), Ordering::Release);
-        self.freed.notify_all();
+        self.freed.wake(0);
     }
 
     /// A lock that would be in the way.

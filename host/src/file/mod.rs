@@ -1,15 +1,22 @@
-//! Floor 6: open files, descriptors, directory streams and locks.
+//! Floor 6: open files, descriptors, directory streams, locks, and waiting for what files give.
 
 mod descriptors;
 mod directory;
+mod driver_file;
 mod locking;
 mod locks;
 mod open;
+mod poll;
+mod settle;
 mod transfer;
+mod vectored;
+mod waiting;
 
-pub use descriptors::{DescriptorTable, MAX_DESCRIPTORS};
+pub use descriptors::{DEFAULT_DESCRIPTORS, DescriptorTable, MAX_DESCRIPTORS};
 pub use directory::{DirRecord, DirStream};
+pub use driver_file::{DriverFile, DriverFileError, DriverFiles};
 pub use locking::LockRange;
 pub use locks::{LockInfo, LockKind, LockTable};
 pub use open::{FileError, Flags, OpenFile, Opener};
+pub use poll::{POLLRDNORM, POLLWRNORM, PollFd, poll};
 pub use transfer::Whence;

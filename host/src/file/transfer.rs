@@ -1,12 +1,15 @@
 //! Bytes in and out of an open file, and its position.
 
 use nxvfs_abi::Ctx;
+use nxvfs_abi::block::WRITE_FUA;
+use nxvfs_abi::character::{SEEK_END, SEEK_SET};
 use nxvfs_abi::filesystem::{SEEK_DATA, SEEK_HOLE};
 use nxvfs_abi::types::open;
 
 use super::open::{Content, OpenFile};
 use crate::base::sync::lock;
 use crate::base::{Errno, Result};
+use crate::mapping::touch;
 use crate::tree::Inode;
 
 /// From where `lseek` counts.
@@ -29,12 +32,28 @@ impl OpenFile {
     /// and the file system's.
     #[inline]
     pub fn pread(&self, ctx: &Ctx, buf: &mut [u8], offset: u64) -> Result<usize> {
+        match &self.content {
+            Content::Stream(stream) => self.waiting(ctx, &**stream, || self.get(ctx, buf, offset)),
+            _ => self.get(ctx, buf, offset),
+        }
+    }
+
+    /// One try, which does not wait.
+    #[inline]
+    fn get(&self, ctx: &Ctx, buf: &mut [u8], offset: u64) -> Result<usize> {
         if !self.flags().readable() {
             return Err(Errno::EBADF.into());
         }
+        touch(buf);
         match &self.content {
             Content::Regular { node, handle } => {
-                let done = node.mount().volume().read(ctx, node.node(), *handle, offset, buf);
+                let mut below = |offset, buf: &mut [u8]| {
+                    node.mount().volume().read(ctx, node.node(), *handle, offset, buf)
+                };
+                let done = match node.resident().memory() {
+                    None => below(offset, buf),
+                    Some(memory) => memory.read(offset, buf, &mut below),
+                };
                 node.expire();
                 done
             }
@@ -59,6 +78,15 @@ impl OpenFile {
 
     /// Reads at the position and moves it. POSIX `read`.
     pub fn read(&self, ctx: &Ctx, buf: &mut [u8]) -> Result<usize> {
+        match &self.content {
+            // The lock on the position is not held while waiting.
+            Content::Stream(stream) => self.waiting(ctx, &**stream, || self.get_on(ctx, buf)),
+            _ => self.get_on(ctx, buf),
+        }
+    }
+
+    /// One try at the position, which does not wait.
+    fn get_on(&self, ctx: &Ctx, buf: &mut [u8]) -> Result<usize> {
         if let Content::Stream(stream) = &self.content
             && !stream.has_position()
         {
@@ -68,7 +96,7 @@ impl OpenFile {
             return stream.read(ctx, 0, buf);
         }
         let mut position = lock(&self.position);
-        let done = self.pread(ctx, buf, *position)?;
+        let done = self.get(ctx, buf, *position)?;
         *position += done as u64;
         Ok(done)
     }
@@ -76,7 +104,11 @@ impl OpenFile {
     /// Writes at an offset and leaves the position alone. POSIX `pwrite`, so `O_APPEND` does not matter. Errors: EBADF
     /// not open for writing, EFBIG, ENOSPC (a device's end), and the file system's.
     pub fn pwrite(&self, ctx: &Ctx, buf: &[u8], offset: u64) -> Result<usize> {
-        self.put(ctx, buf, offset, self.flags().0 & !open::O_APPEND)
+        let put = || self.put(ctx, buf, offset, self.flags().0 & !open::O_APPEND);
+        match &self.content {
+            Content::Stream(stream) => self.waiting(ctx, &**stream, put),
+            _ => put(),
+        }
     }
 
     fn put(&self, ctx: &Ctx, buf: &[u8], offset: u64, flags: u32) -> Result<usize> {
@@ -86,11 +118,18 @@ impl OpenFile {
         if offset.checked_add(buf.len() as u64).is_none_or(|end| end > i64::MAX as u64) {
             return Err(Errno::EFBIG.into());
         }
+        touch(buf);
+        let ctx = &self.write_ctx(ctx);
         match &self.content {
             Content::Regular { node, handle } => {
-                let done = node.mount().volume().write(ctx, node.node(), *handle, offset, buf, flags);
+                let volume = node.mount().volume();
+                let below = |buf: &[u8]| volume.write(ctx, node.node(), *handle, offset, buf, flags);
+                let at = if flags & open::O_APPEND == 0 { Some(offset) } else { None };
+                let done = node
+                    .resident()
+                    .change(|| below(buf), |memory| memory.write(at, buf, &mut |buf| below(buf)));
                 node.expire();
-                done
+                self.settle(ctx, done?)
             }
             Content::Block { device, .. } => {
                 let end = device.len_bytes();
@@ -98,7 +137,8 @@ impl OpenFile {
                     return Err(Errno::ENOSPC.into());
                 }
                 let len = end.saturating_sub(offset).min(buf.len() as u64) as usize;
-                device.write_at(offset, &buf[..len], 0)?;
+                let through = if flags & open::O_DSYNC != 0 { WRITE_FUA } else { 0 };
+                device.write_at(offset, &buf[..len], through)?;
                 Ok(len)
             }
             Content::Stream(stream) => {
@@ -114,15 +154,16 @@ impl OpenFile {
     /// Writes at the position, or with `O_APPEND` at the end whatever it is by then, and moves the position behind
     /// what was written. POSIX `write`.
     pub fn write(&self, ctx: &Ctx, buf: &[u8]) -> Result<usize> {
-        if let Content::Stream(stream) = &self.content
-            && !stream.has_position()
-        {
-            if !self.flags().writable() {
-                return Err(Errno::EBADF.into());
-            }
-            return stream.write(ctx, 0, buf, self.flags().0);
+        let Content::Stream(stream) = &self.content else {
+            return self.write_on(ctx, buf, &mut lock(&self.position));
+        };
+        if !self.flags().writable() {
+            return Err(Errno::EBADF.into());
         }
-        self.write_on(ctx, buf, &mut lock(&self.position))
+        if stream.has_position() {
+            return self.waiting(ctx, &**stream, || self.write_on(ctx, buf, &mut lock(&self.position)));
+        }
+        self.write_all(ctx, &**stream, buf)
     }
 
     fn write_on(&self, ctx: &Ctx, buf: &[u8], position: &mut u64) -> Result<usize> {
@@ -140,6 +181,9 @@ impl OpenFile {
 
     /// Reads into several buffers as one read. POSIX `readv`. Errors: as [`OpenFile::read`].
     pub fn readv(&self, ctx: &Ctx, bufs: &mut [&mut [u8]]) -> Result<usize> {
+        if self.stream().is_some() {
+            return self.readv_stream(ctx, bufs);
+        }
         let mut position = lock(&self.position);
         let mut sum = 0;
         for buf in bufs {
@@ -157,8 +201,27 @@ impl OpenFile {
         Ok(sum)
     }
 
+    /// Waits for the first bytes only.
+    fn readv_stream(&self, ctx: &Ctx, bufs: &mut [&mut [u8]]) -> Result<usize> {
+        let mut sum = 0;
+        for buf in bufs.iter_mut().filter(|buf| !buf.is_empty()) {
+            let done = match sum {
+                0 => self.read(ctx, buf)?,
+                _ => self.get_on(ctx, buf).unwrap_or(0),
+            };
+            sum += done;
+            if done < buf.len() {
+                break;
+            }
+        }
+        Ok(sum)
+    }
+
     /// Writes several buffers as one write. POSIX `writev`. Errors: as [`OpenFile::write`].
     pub fn writev(&self, ctx: &Ctx, bufs: &[&[u8]]) -> Result<usize> {
+        if self.stream().is_some() {
+            return self.write(ctx, &bufs.concat());
+        }
         let mut position = lock(&self.position);
         if self.flags().has(open::O_APPEND) {
             // In one piece, so that nothing of others comes in between.
@@ -186,6 +249,21 @@ impl OpenFile {
             return Err(Errno::ESPIPE.into());
         }
         let mut position = lock(&self.position);
+        if let Some(stream) = self.stream() {
+            let own = match whence {
+                Whence::Set => stream.seek(ctx, offset, SEEK_SET)?,
+                Whence::Current => {
+                    let from = i64::try_from(*position).map_err(|_| Errno::EOVERFLOW)?;
+                    stream.seek(ctx, from.checked_add(offset).ok_or(Errno::EOVERFLOW)?, SEEK_SET)?
+                }
+                Whence::End => stream.seek(ctx, offset, SEEK_END)?,
+                Whence::Data | Whence::Hole => None,
+            };
+            if let Some(own) = own {
+                *position = own;
+                return Ok(own);
+            }
+        }
         let from = match whence {
             Whence::Set => 0,
             Whence::Current => *position,
@@ -208,13 +286,15 @@ impl OpenFile {
             return Err(Errno::ENXIO.into());
         }
         let how = if whence == Whence::Data { SEEK_DATA } else { SEEK_HOLE };
-        if let Content::Regular { node, handle } = &self.content
-            && let Some(found) = node.mount().volume().seek(ctx, node.node(), *handle, offset, how)?
-        {
-            return Ok(found);
+        if let Content::Regular { node, handle } = &self.content {
+            // What was stored into views counts, and the file system does not know of it yet.
+            node.resident().write_back()?;
+            if let Some(found) = node.mount().volume().seek(ctx, node.node(), *handle, offset, how)? {
+                return Ok(found);
+            }
         }
         if let Content::Stream(stream) = &self.content
-            && let Some(found) = stream.seek(offset, whence == Whence::Data)?
+            && let Some(found) = stream.seek_data(offset, whence == Whence::Data)?
         {
             return Ok(found);
         }
@@ -222,13 +302,22 @@ impl OpenFile {
         Ok(if whence == Whence::Data { offset } else { len })
     }
 
-    /// Brings the file to its medium. POSIX `fsync`.
+    /// Brings the file to its medium, with what was stored into views. POSIX `fsync`. Errors: the file system's, and
+    /// once each those that came when nobody asked.
     pub fn sync(&self, ctx: &Ctx, data_only: bool) -> Result<()> {
         match &self.content {
             Content::Regular { node, handle } => {
-                node.mount().volume().fsync(ctx, node.node(), *handle, data_only)
+                let volume = node.mount().volume();
+                let written = node.resident().write_back();
+                self.late(
+                    node.resident(),
+                    written.and_then(|()| volume.fsync(ctx, node.node(), *handle, data_only)),
+                )
             }
-            Content::Block { device, .. } => device.flush(),
+            Content::Block { device, seen, .. } => {
+                let written = device.resident().write_back();
+                self.late(device.resident(), written.and_then(|()| device.flush(seen)))
+            }
             Content::Directory => match self.dentry.inode() {
                 Inode::Volume(node) => node.mount().volume().fsync(ctx, node.node(), 0, data_only),
                 Inode::Pseudo(_) => Ok(()),

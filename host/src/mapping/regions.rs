@@ -1,33 +1,41 @@
-//! The views of one task by address, for `mmap` and `munmap` as C knows them.
+//! The views of one task by address, for `mmap` and its relatives as C knows them.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use nxvfs_abi::Ctx;
-
 use super::MapError;
+use super::decide::{Asker, Fresh, anonymous, map};
 use super::place::Source;
-use super::request::{MapRequest, Prot};
-use super::view::{Fresh, Piece, map};
+use super::request::{MapRequest, Place, Prot};
+use super::view::{Piece, View, overlap};
 use super::vma::page;
-use crate::base::Result;
-use crate::base::sync::{Mutex, lock};
+use crate::base::sync::{Arc, Mutex, lock};
+use crate::base::{Errno, Result};
 use crate::tree::Tier;
 
-/// A contiguous range of pages that a task has mapped.
+/// What `msync` shall do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sync {
+    /// Bring stores back to the file (`MS_ASYNC`).
+    Async,
+    /// And the file to its medium (`MS_SYNC`).
+    Full,
+}
+
+/// Some pages of a view, as `/proc` tells them.
 #[derive(Clone, Debug)]
-pub struct Region {
+pub struct Row {
     /// The addresses.
-    pub range: Range<usize>,
-    /// What may be done with them.
+    pub pages: Range<usize>,
+    /// The protection.
     pub prot: Prot,
     /// Whether stores go to the file.
     pub shared: bool,
-    /// How it is mapped.
+    /// What the pages show: the medium, a copy, or zeroes that are no file's.
     pub tier: Tier,
-    /// Where in the file it begins.
+    /// Place in the file of the first byte of the file that the pages show.
     pub offset: u64,
-    /// The file, by the name that it had when it was mapped.
+    /// The file's path when it was mapped; empty for anonymous pages.
     pub path: String,
 }
 
@@ -35,73 +43,135 @@ pub struct Region {
 #[derive(Default)]
 pub struct Regions(Mutex<BTreeMap<usize, Piece>>);
 
+/// Whole pages around a range of bytes; `None` if it leaves the address space.
+fn whole_pages(address: usize, len: usize) -> Option<Range<usize>> {
+    let page = page();
+    let end = address.checked_add(len)?.checked_next_multiple_of(page)?;
+    Some(address - address % page..end)
+}
+
 impl Regions {
     /// Maps a range and answers the address of its first byte; errors as the task's `mmap`.
-    pub fn map(
-        &self,
-        source: &Source,
-        ctx: &Ctx,
-        path: &str,
-        task: u64,
-        request: &MapRequest,
-    ) -> Result<usize> {
-        let Fresh { piece, address } = map(source, ctx, path, task, request)?;
-        lock(&self.0).insert(piece.vma.range().start, piece);
+    pub fn map(&self, source: &Source, asker: &Asker<'_>, request: &MapRequest) -> Result<usize> {
+        self.make_room(request.place, request.len);
+        self.keep(map(source, asker, request)?)
+    }
+
+    /// Maps zeroes that belong to no file.
+    pub fn map_anonymous(&self, len: usize, prot: Prot, shared: bool, place: Place) -> Result<usize> {
+        self.make_room(place, len);
+        self.keep(anonymous(len, prot, shared, place)?)
+    }
+
+    fn keep(&self, fresh: Fresh) -> Result<usize> {
+        let Fresh { piece, address } = fresh;
+        lock(&self.0).insert(piece.pages.start, piece);
         Ok(address)
+    }
+
+    /// A fixed place replaces what views the task has there.
+    fn make_room(&self, place: Place, len: usize) {
+        if let Place::At(address) = place
+            && let Some(pages) = whole_pages(address, len)
+        {
+            drop(self.take(&pages));
+        }
+    }
+
+    /// Where pieces begin that have pages in a range.
+    fn touched(pieces: &BTreeMap<usize, Piece>, pages: &Range<usize>) -> Vec<usize> {
+        let before = pieces.range(..pages.end).rev();
+        before.take_while(|(_, p)| p.pages.end > pages.start).map(|(start, _)| *start).collect()
+    }
+
+    /// Takes the pages of a range out. They are unmapped, and their stores brought back, when the answer is dropped:
+    /// not under the lock, because file systems are called.
+    fn take(&self, pages: &Range<usize>) -> Vec<Piece> {
+        let mut pieces = lock(&self.0);
+        let mut gone = Vec::new();
+        for start in Self::touched(&pieces, pages) {
+            let Some(piece) = pieces.remove(&start) else { continue };
+            let middle = overlap(&piece.pages, pages);
+            let (before, middle, after) = piece.cut(&middle);
+            for rest in [before, after].into_iter().flatten() {
+                pieces.insert(rest.pages.start, rest);
+            }
+            gone.push(middle);
+        }
+        gone
     }
 
     /// Unmaps every page that holds any byte of the range; other pages of the same views stay. POSIX `munmap`, which
     /// acts on this task's views only. Errors: EINVAL for length 0, or if no page of the range is this task's.
     pub fn unmap(&self, address: usize, len: usize) -> Result<()> {
-        let not_mapped = || MapError::NotMapped { address, len };
         if len == 0 {
             return Err(MapError::Empty {}.into());
         }
-        let page = page();
-        let start = address - address % page;
-        let end =
-            address.checked_add(len).and_then(|e| e.checked_next_multiple_of(page)).ok_or_else(not_mapped)?;
-        let mut regions = lock(&self.0);
-        let touched: Vec<usize> = regions
-            .range(..end)
-            .rev()
-            .take_while(|(_, piece)| piece.vma.range().end > start)
-            .map(|(base, _)| *base)
-            .collect();
-        if touched.is_empty() {
-            return Err(not_mapped().into());
+        let gone = whole_pages(address, len).map(|pages| self.take(&pages)).unwrap_or_default();
+        if gone.is_empty() {
+            return Err(MapError::NotMapped { address, len }.into());
         }
-        for base in touched {
-            let Some(Piece { vma, shown }) = regions.remove(&base) else { continue };
-            let range = vma.range();
-            let (before, after) = vma.cut(range.start.max(start)..range.end.min(end));
-            for vma in [before, after].into_iter().flatten() {
-                regions.insert(vma.range().start, Piece { vma, shown: shown.clone() });
+        Ok(())
+    }
+
+    /// The views of a range, all of whose pages must be this task's, with those of their pages that are in it. Errors:
+    /// EINVAL an address that is no page's; ENOMEM pages that are not mapped.
+    fn covered(&self, address: usize, len: usize) -> Result<Vec<(Arc<View>, Range<usize>)>> {
+        if !address.is_multiple_of(page()) {
+            return Err(Errno::EINVAL.into());
+        }
+        let missing = || MapError::Hole { address, len };
+        let pages = whole_pages(address, len).ok_or_else(missing)?;
+        let pieces = lock(&self.0);
+        let found: Vec<_> = Self::touched(&pieces, &pages)
+            .iter()
+            .map(|start| (pieces[start].view.clone(), overlap(&pieces[start].pages, &pages)))
+            .collect();
+        let covered: usize = found.iter().map(|(_, pages)| pages.len()).sum();
+        if covered < pages.len() {
+            return Err(missing().into());
+        }
+        Ok(found)
+    }
+
+    /// Changes the protection of pages. POSIX `mprotect`. Errors: EINVAL, ENOMEM, EACCES.
+    pub fn protect(&self, address: usize, len: usize, prot: Prot) -> Result<()> {
+        for (view, pages) in self.covered(address, len)? {
+            view.protect(&pages, prot)?;
+        }
+        Ok(())
+    }
+
+    /// Brings stores back to the file, never beyond its end. POSIX `msync`. Errors: EINVAL, ENOMEM, and the file
+    /// system's.
+    pub fn sync(&self, address: usize, len: usize, how: Sync) -> Result<()> {
+        for (view, pages) in self.covered(address, len)? {
+            view.write_back(&pages)?;
+            if how == Sync::Full {
+                view.sync()?;
             }
         }
         Ok(())
     }
 
-    /// The contiguous ranges, by address.
-    pub fn list(&self) -> Vec<Region> {
-        let regions = lock(&self.0);
-        let rows = regions.values().map(|Piece { vma, shown }| {
-            let (range, told) = (vma.range(), &shown.told);
-            Region {
-                offset: told.offset + (range.start - told.base) as u64,
-                range,
-                prot: told.prot,
-                shared: told.shared,
-                tier: shown.tier,
-                path: told.path.clone(),
-            }
-        });
-        rows.collect()
-    }
-
     /// Number of contiguous ranges that are mapped.
     pub fn count(&self) -> usize {
         lock(&self.0).len()
+    }
+
+    /// Everything that is mapped, by address.
+    pub fn list(&self) -> Vec<Row> {
+        let pieces: Vec<(Arc<View>, Range<usize>)> =
+            lock(&self.0).values().map(|piece| (piece.view.clone(), piece.pages.clone())).collect();
+        let row = |view: &View, live: super::view::Live| Row {
+            offset: view.bytes_of(&live.pages).start.saturating_sub(view.start),
+            pages: live.pages,
+            prot: live.prot,
+            shared: view.shared,
+            tier: view.tier(),
+            path: view.path.to_string(),
+        };
+        pieces.iter().flat_map(|(view, pages)| view.live(pages).into_iter().map(|l| row(view, l))).collect()
     }
 
     /// Unmaps everything.

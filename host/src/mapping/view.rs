@@ -1,170 +1,293 @@
-//! Views: a range of a file in memory of its own.
+//! A view: pages of this process that show a range of a file, and what keeps them right.
 
-use std::ptr;
+use std::ops::Range;
 
-use nxvfs_abi::Ctx;
+use super::fault;
+use super::mapped::Mapped;
+use super::place::Placed;
+use super::region::Region;
+use super::request::Prot;
+use super::vma::{self, Run, page};
+use crate::base::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
+use crate::base::{Errno, Hold, Result};
+use crate::device::Stream;
+use crate::tree::{Dependent, Tier};
 
-use super::MapError;
-use super::place::{NoPlace, Placed, Source};
-use super::request::{MapRequest, Prot};
-use super::vma::{Vma, page};
-use crate::base::sync::Arc;
-use crate::base::{Errno, Holder, Result};
-use crate::tree::Tier;
-
-/// What a view shows, kept as long as any of its pages is mapped.
-pub(super) struct Shown {
-    pub(super) tier: Tier,
-    /// For who lists views.
-    pub(super) told: Told,
-    _placed: Placed,
+/// What keeps alive what a view shows.
+#[allow(dead_code, reason = "held, and let go with the view")]
+pub(super) enum Keep {
+    /// A place on the medium.
+    Placed(Placed),
+    /// The volume or device; the bytes are in the copy.
+    Held(Hold),
+    /// A driver's or the host's own memory.
+    Stream(Arc<dyn Stream>),
+    /// Nothing: pages of its own.
+    Nothing,
 }
 
-/// What a view is of.
-pub(super) struct Told {
-    pub(super) path: String,
+/// Some pages that are mapped, with their protection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Live {
+    pub(super) pages: Range<usize>,
     pub(super) prot: Prot,
+}
+
+/// A view. Its pages are unmapped one by one or all at once; it ends when nobody has a [`Piece`] of it.
+pub(super) struct View {
+    tier: Tier,
+    /// Whether it was made in place and shows the copy since.
+    moved: AtomicBool,
     pub(super) shared: bool,
-    /// Address of the view's first page as it was made.
-    pub(super) base: usize,
-    /// What of the file is there: the first byte that was asked for, less what the page has before it.
-    pub(super) offset: u64,
-}
-
-/// Some pages of a view.
-pub(super) struct Piece {
-    pub(super) vma: Vma,
-    pub(super) shown: Arc<Shown>,
-}
-
-/// A view that was just made: its pages, and where in them the first byte that was asked for lies.
-pub(super) struct Fresh {
-    pub(super) piece: Piece,
+    /// What the protection may become.
+    may: Prot,
+    /// Where the first byte that was asked for lies.
     pub(super) address: usize,
+    /// Its place in the file; of a device, on the whole medium.
+    pub(super) offset: u64,
+    /// Where the device begins on the medium.
+    pub(super) start: u64,
+    /// The file's path when it was mapped.
+    pub(super) path: Box<str>,
+    /// Held while pages are unmapped, protected or made to show something else, so that never a page is touched that
+    /// has been given back. In the order of the addresses.
+    live: Mutex<Vec<Live>>,
+    /// Whether something may have been stored into the file by this view.
+    stores: AtomicBool,
+    /// Keeps the volume writable.
+    _writes: Option<Hold>,
+    keep: Keep,
+    mapped: Option<Arc<Mapped>>,
 }
 
-/// Maps a range. `writable`: stores of a shared view may reach the file.
-///
-/// Errors, in this order: EINVAL (no bytes), EOVERFLOW, ENXIO (beyond the end; strict and not in place), ENODEV (not
-/// in place), EROFS (a shared writable view of a medium or a file that cannot take stores), ENOMEM.
-pub(super) fn map(source: &Source, ctx: &Ctx, path: &str, task: u64, request: &MapRequest) -> Result<Fresh> {
-    let &MapRequest { offset, len, prot, shared, strict } = request;
-    if len == 0 {
-        return Err(MapError::Empty {}.into());
+/// What a new view is made of.
+pub(super) struct Parts<'a> {
+    pub(super) tier: Tier,
+    pub(super) shared: bool,
+    pub(super) prot: Prot,
+    pub(super) may: Prot,
+    pub(super) pages: Range<usize>,
+    pub(super) address: usize,
+    pub(super) offset: u64,
+    pub(super) start: u64,
+    pub(super) path: &'a str,
+    pub(super) writes: Option<Hold>,
+    pub(super) keep: Keep,
+    pub(super) mapped: Option<Arc<Mapped>>,
+}
+
+impl View {
+    /// Takes pages that were just mapped.
+    pub(super) fn new(parts: Parts<'_>) -> Arc<Self> {
+        Arc::new(Self {
+            tier: parts.tier,
+            moved: AtomicBool::new(false),
+            shared: parts.shared,
+            may: parts.may,
+            address: parts.address,
+            offset: parts.offset,
+            start: parts.start,
+            path: parts.path.into(),
+            live: Mutex::new(vec![Live { pages: parts.pages, prot: parts.prot }]),
+            stores: AtomicBool::new(parts.shared && parts.prot.write),
+            _writes: parts.writes,
+            keep: parts.keep,
+            mapped: parts.mapped,
+        })
     }
-    if offset.checked_add(len as u64).is_none_or(|end| end > i64::MAX as u64) {
-        return Err(MapError::Overflow { offset, len }.into());
+
+    /// What it shows: the medium, or the copy.
+    pub(super) fn tier(&self) -> Tier {
+        if self.moved.load(Ordering::Acquire) { Tier::Ram } else { self.tier }
     }
-    let file_len = source.len_bytes(ctx)?;
-    let page = page() as u64;
-    // What of the range is the file's. The rest of its last page is mapped with it, and is not the file's.
-    let inside = file_len.saturating_sub(offset).min(len as u64) as usize;
-    let beyond = || MapError::Beyond { path: path.to_owned(), offset, len, end: file_len };
-    if inside == 0 {
-        return Err(beyond().into());
+
+    /// Whether stores into it may reach the file, now or after a change of its protection.
+    pub(super) fn may_store(&self) -> bool {
+        self.shared && self.may.write
     }
-    let not_in_place = |reason: String| {
-        let path = path.to_owned();
-        let refusal = if strict {
-            MapError::Strict { path, reason }.into()
-        } else {
-            MapError::NotInPlace { path, reason }.into()
+
+    /// The pages that are mapped, within a range.
+    pub(super) fn live(&self, within: &Range<usize>) -> Vec<Live> {
+        let cut = |l: &Live| Live { pages: overlap(&l.pages, within), prot: l.prot };
+        lock(&self.live).iter().map(cut).filter(|l| !l.pages.is_empty()).collect()
+    }
+
+    /// The place on the medium that it shows.
+    pub(super) fn placed(&self) -> Option<&Placed> {
+        match &self.keep {
+            Keep::Placed(placed) => Some(placed),
+            _ => None,
+        }
+    }
+
+    /// The bytes of the file, or of the whole medium, that pages show.
+    pub(super) fn bytes_of(&self, pages: &Range<usize>) -> Range<u64> {
+        let at = |address: usize| {
+            let distance = address as i128 - self.address as i128;
+            u64::try_from((i128::from(self.offset) + distance).max(0)).unwrap_or(u64::MAX)
         };
-        Err::<Fresh, crate::base::Error>(refusal)
-    };
-    let placed = match source.place(ctx, offset, inside, Holder::Mapping { task, address: 0 })? {
-        Ok(placed) => placed,
-        Err(NoPlace(reason)) => return not_in_place(reason),
-    };
-    let Some((fd, object_offset)) = placed.grant.fd() else {
-        let reason =
-            "the driver grants an address without a memory object; it can be lent (FIOC_XIPBASE), not mapped";
-        return not_in_place(reason.to_owned());
-    };
-    let start = object_offset + placed.medium_offset;
-    let lead = start % page;
-    let end = (start + inside as u64).next_multiple_of(page);
-    if start + len as u64 > end {
-        return Err(beyond().into());
+        at(pages.start)..at(pages.end)
     }
-    if shared && prot.write {
-        if !placed.grant.writable {
-            return Err(Errno::EROFS.into());
-        }
-        let whole_pages = lead == 0 && (inside as u64).is_multiple_of(page);
-        if !whole_pages {
-            return not_in_place("a store through its pages could reach bytes of other files".to_owned());
+
+    /// Whether stores through it may have to be brought back.
+    pub(super) fn may_have_stored(&self) -> bool {
+        self.stores.load(Ordering::Acquire)
+    }
+
+    fn region(&self) -> Option<Arc<Region>> {
+        self.mapped.as_ref().filter(|_| self.tier() == Tier::Ram)?.region()
+    }
+
+    /// Brings back what was stored into pages of the copy.
+    pub(super) fn write_back(&self, pages: &Range<usize>) -> Result<()> {
+        match self.region() {
+            Some(region) if self.may_have_stored() => region.write_back(self.bytes_of(pages)),
+            _ => Ok(()),
         }
     }
-    let vma = Vma::map(fd, start - lead, (end - (start - lead)) as usize, prot, shared)?;
-    let address = vma.range().start + lead as usize;
-    placed.name_mapping(task, address);
-    let told = Told {
-        path: path.to_owned(),
-        prot,
-        shared,
-        base: vma.range().start,
-        offset: offset.saturating_sub(lead),
-    };
-    let shown = Arc::new(Shown { tier: Tier::Xip, told, _placed: placed });
-    Ok(Fresh { piece: Piece { vma, shown }, address })
-}
 
-/// A view as a value: unmapped when dropped. Anyone may change the medium beneath it, so its bytes are copied in and
-/// out and never lent as a slice; [`Mapping::as_ptr`] is for who knows better.
-pub struct Mapping {
-    piece: Piece,
-    address: usize,
-    len: usize,
-    prot: Prot,
-}
-
-impl Mapping {
-    /// Maps a range of a file or device; errors as the task's `map`.
-    pub fn new(source: &Source, ctx: &Ctx, path: &str, task: u64, request: &MapRequest) -> Result<Self> {
-        let Fresh { piece, address } = map(source, ctx, path, task, request)?;
-        Ok(Self { piece, address, len: request.len, prot: request.prot })
+    /// Brings the file below to its medium.
+    pub(super) fn sync(&self) -> Result<()> {
+        match &self.mapped {
+            Some(mapped) if self.shared => mapped.sync(),
+            _ => Ok(()),
+        }
     }
 
-    /// The address of the first byte that was asked for.
-    pub fn as_ptr(&self) -> *const u8 {
-        ptr::with_exposed_provenance(self.address)
-    }
-
-    /// Bytes that were asked for.
-    #[allow(clippy::len_without_is_empty, reason = "a mapping of no bytes cannot be made")]
-    pub fn len(&self) -> usize {
-        self.len
-    }
-
-    /// How the file is mapped.
-    pub fn tier(&self) -> Tier {
-        self.piece.shown.tier
-    }
-
-    /// Copies bytes out. Errors: EINVAL beyond the mapping, EACCES without the right to read.
-    pub fn read_at(&self, offset: usize, buf: &mut [u8]) -> Result<()> {
-        self.check(offset, buf.len(), self.prot.read)?;
-        // SAFETY: the range lies inside pages that this value keeps mapped readable; nobody has a reference to them.
-        unsafe { ptr::copy(self.as_ptr().add(offset), buf.as_mut_ptr(), buf.len()) };
-        Ok(())
-    }
-
-    /// Copies bytes in. Errors: EINVAL beyond the mapping, EACCES without the right to write.
-    pub fn write_at(&self, offset: usize, buf: &[u8]) -> Result<()> {
-        self.check(offset, buf.len(), self.prot.write)?;
-        // SAFETY: as in `read_at`; the pages are mapped writable.
-        unsafe { ptr::copy(buf.as_ptr(), self.as_ptr().add(offset).cast_mut(), buf.len()) };
-        Ok(())
-    }
-
-    fn check(&self, offset: usize, len: usize, allowed: bool) -> Result<()> {
-        if !allowed {
+    /// Changes the protection of pages, which are all mapped. Errors: EACCES what the descriptor did not allow, EROFS.
+    pub(super) fn protect(&self, pages: &Range<usize>, prot: Prot) -> Result<()> {
+        if prot.write && !self.may.write || prot.execute && !self.may.execute || prot.read && !self.may.read {
             return Err(Errno::EACCES.into());
         }
-        if offset > self.len || len > self.len - offset {
-            return Err(Errno::EINVAL.into());
+        if self.shared && prot.write {
+            if let Some(region) = self.region() {
+                region.show(super::region::pages_of(self.bytes_of(pages)), true)?;
+            }
+            self.stores.store(true, Ordering::Release);
         }
+        let mut live = lock(&self.live);
+        let mut changed = Vec::with_capacity(live.len() + 2);
+        for Live { pages: old, prot: before } in live.drain(..) {
+            let middle = overlap(&old, pages);
+            if middle.is_empty() {
+                changed.push(Live { pages: old, prot: before });
+                continue;
+            }
+            let result = vma::protect(middle.clone(), prot);
+            let parts = [
+                (old.start..middle.start, before),
+                (middle.clone(), if result.is_ok() { prot } else { before }),
+                (middle.end..old.end, before),
+            ];
+            changed.extend(
+                parts.into_iter().filter(|(p, _)| !p.is_empty()).map(|(pages, prot)| Live { pages, prot }),
+            );
+            if result.is_err() {
+                log::warn!("mprotect of {middle:x?}: {result:?}");
+            }
+        }
+        *live = changed;
         Ok(())
+    }
+
+    /// Unmaps pages.
+    fn unmap(&self, pages: &Range<usize>) {
+        let mut live = lock(&self.live);
+        let mut left = Vec::with_capacity(live.len() + 1);
+        for Live { pages: old, prot } in live.drain(..) {
+            let gone = overlap(&old, pages);
+            if gone.is_empty() {
+                left.push(Live { pages: old, prot });
+                continue;
+            }
+            fault::forget(&gone);
+            vma::unmap(gone.clone());
+            let rest = [old.start..gone.start, gone.end..old.end];
+            left.extend(rest.into_iter().filter(|p| !p.is_empty()).map(|pages| Live { pages, prot }));
+        }
+        *live = left;
+    }
+
+    /// The file in place became shorter: pages wholly behind its end show nothing any more (SIGBUS).
+    pub(super) fn cut(&self, len_bytes: u64) {
+        let gone = match len_bytes.checked_sub(self.offset).filter(|left| *left > 0) {
+            Some(left) => match self.address.checked_add(left as usize) {
+                Some(end) => end.next_multiple_of(page())..usize::MAX,
+                None => return,
+            },
+            None => 0..usize::MAX,
+        };
+        for Live { pages, prot } in lock(&self.live).iter() {
+            let pages = overlap(pages, &gone);
+            if !pages.is_empty()
+                && let Err(e) = vma::replace_by_nothing(pages.clone(), *prot)
+            {
+                log::error!("pages {pages:x?} still show what was cut from {}: {e}", self.path);
+            }
+        }
+    }
+
+    /// From now on the pages show the copy instead of the medium. The view is read-only, so that no store is lost in
+    /// between; address and file agree in the page's offset. Errors: ENOMEM.
+    pub(super) fn move_to(&self, region: &Region) -> Result<()> {
+        for Live { pages, prot } in lock(&self.live).iter() {
+            let run =
+                Run { object: Some(region.object()), offset: self.bytes_of(pages).start, len: pages.len() };
+            vma::replace(pages.start, &run, *prot, self.shared)?;
+        }
+        self.moved.store(true, Ordering::Release);
+        Ok(())
+    }
+}
+
+impl Dependent for View {
+    /// The medium is taken away: stores of a shared view must not reach it any longer, so they stay the view's own.
+    fn revoke(&self) {
+        let Some(placed) = self.placed().filter(|_| self.may_store()) else { return };
+        for Live { pages, prot } in lock(&self.live).iter() {
+            for (at, run) in placed.runs_of(self, pages) {
+                if let Err(e) = vma::replace(at, &run, *prot, false) {
+                    log::error!("pages at {at:#x} still reach the medium below {}: {e}", self.path);
+                }
+            }
+        }
+    }
+}
+
+/// What two ranges have in common; empty if nothing.
+pub(super) fn overlap(a: &Range<usize>, b: &Range<usize>) -> Range<usize> {
+    let start = a.start.max(b.start);
+    start..a.end.min(b.end).max(start)
+}
+
+/// Some pages of a view; unmapped when dropped, and what was stored into them is brought back.
+pub(super) struct Piece {
+    pub(super) pages: Range<usize>,
+    pub(super) view: Arc<View>,
+}
+
+impl Piece {
+    /// Takes pages out; answers what is left before and after them, and those that were taken.
+    pub(super) fn cut(mut self, gone: &Range<usize>) -> (Option<Self>, Self, Option<Self>) {
+        // The three parts own the pages now.
+        let Range { start, end } = std::mem::take(&mut self.pages);
+        let part = |pages: Range<usize>| Self { pages, view: self.view.clone() };
+        let before = (start < gone.start).then(|| part(start..gone.start));
+        let after = (gone.end < end).then(|| part(gone.end..end));
+        (before, part(gone.clone()), after)
+    }
+}
+
+impl Drop for Piece {
+    fn drop(&mut self) {
+        if self.pages.is_empty() {
+            return;
+        }
+        self.view.unmap(&self.pages);
+        if let Err(e) = self.view.write_back(&self.pages)
+            && let Some(mapped) = &self.view.mapped
+        {
+            mapped.keep_unwritten(&e);
+        }
     }
 }

@@ -1,64 +1,129 @@
-//! A range of pages of this process: the only calls of mmap and munmap in the host.
+//! Pages of this process: the only calls of mmap and its relatives in the host.
 
 use std::ops::Range;
-use std::os::fd::BorrowedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr;
 
-use rustix::mm::{MapFlags, ProtFlags, mmap, munmap};
+use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
 
-use super::request::Prot;
-use crate::base::Result;
-
-/// Whole pages, mapped; unmapped when dropped.
-pub(super) struct Vma {
-    base: usize,
-    len: usize,
-}
+use super::request::{Place, Prot};
+use crate::base::sync::OnceLock;
+use crate::base::{Errno, Result};
 
 /// Bytes of a page.
 pub(super) fn page() -> usize {
     rustix::param::page_size()
 }
 
-impl Vma {
-    /// Maps pages of a memory object at an address of the kernel's choice. `offset` and `len` are multiples of the
-    /// page.
-    pub(super) fn map(fd: BorrowedFd<'_>, offset: u64, len: usize, prot: Prot, shared: bool) -> Result<Self> {
-        let mut flags = ProtFlags::empty();
-        flags.set(ProtFlags::READ, prot.read);
-        flags.set(ProtFlags::WRITE, prot.write);
-        flags.set(ProtFlags::EXEC, prot.execute);
-        let sharing = if shared { MapFlags::SHARED } else { MapFlags::PRIVATE };
-        // SAFETY: a fresh mapping at an address of the kernel's choice replaces nothing.
-        let base = unsafe { mmap(ptr::null_mut(), len, flags, sharing, fd, offset) }?;
-        Ok(Self { base: base.expose_provenance(), len })
-    }
-
-    /// The pages' addresses.
-    pub(super) fn range(&self) -> Range<usize> {
-        self.base..self.base + self.len
-    }
-
-    /// Unmaps the pages of `gone` (whole pages, inside this range) and answers what is left before and after.
-    pub(super) fn cut(self, gone: Range<usize>) -> (Option<Self>, Option<Self>) {
-        let Range { start, end } = self.range();
-        let part = |from: usize, to: usize| (from < to).then(|| Self { base: from, len: to - from });
-        let (before, middle, after) =
-            (part(start, gone.start), part(gone.start, gone.end), part(gone.end, end));
-        // The three parts own the range now.
-        std::mem::forget(self);
-        drop(middle);
-        (before, after)
-    }
+/// A run of pages and what they show.
+pub(super) struct Run<'a> {
+    /// The memory object; `None`: zeroes of the run's own.
+    pub(super) object: Option<BorrowedFd<'a>>,
+    /// Where in the object the run begins; a multiple of the page.
+    pub(super) offset: u64,
+    /// Bytes; a multiple of the page.
+    pub(super) len: usize,
 }
 
-impl Drop for Vma {
-    fn drop(&mut self) {
-        // SAFETY: the range is this object's own; who still uses the address was told by the contract of the view
-        // (raw addresses) or cannot exist (a `Mapping` owns its pages).
-        let result = unsafe { munmap(ptr::with_exposed_provenance_mut(self.base), self.len) };
-        if let Err(e) = result {
-            log::error!("munmap of {} bytes at {:#x}: {e}", self.len, self.base);
+/// An object without a byte: its pages answer every access with SIGBUS.
+pub(super) fn nothing() -> Result<BorrowedFd<'static>> {
+    static NOTHING: OnceLock<Option<OwnedFd>> = OnceLock::new();
+    let object = NOTHING.get_or_init(|| memfd_create("nxvfs-nothing", MemfdFlags::CLOEXEC).ok());
+    object.as_ref().map(AsFd::as_fd).ok_or_else(|| Errno::ENFILE.into())
+}
+
+fn prot_flags(prot: Prot) -> ProtFlags {
+    let mut flags = ProtFlags::empty();
+    flags.set(ProtFlags::READ, prot.read);
+    flags.set(ProtFlags::WRITE, prot.write);
+    flags.set(ProtFlags::EXEC, prot.execute);
+    flags
+}
+
+fn sharing(shared: bool) -> MapFlags {
+    if shared { MapFlags::SHARED } else { MapFlags::PRIVATE }
+}
+
+/// Maps runs one behind the other; answers the first address. Errors: ENOMEM, EEXIST (a fixed place where something
+/// is that is not a view).
+pub(super) fn map_runs(runs: &[Run<'_>], place: Place, prot: Prot, shared: bool) -> Result<usize> {
+    let len = runs.iter().map(|run| run.len).sum();
+    let (at, fixed) = match place {
+        Place::Anywhere => (0, MapFlags::empty()),
+        Place::Near(at) => (at - at % page(), MapFlags::empty()),
+        Place::At(at) => (at, MapFlags::FIXED_NOREPLACE),
+    };
+    let at = ptr::with_exposed_provenance_mut(at);
+    let flags = sharing(shared) | fixed;
+    // SAFETY (both): a fresh mapping, at an address of the kernel's choice or where nothing is: it replaces nothing.
+    let base = unsafe {
+        match runs {
+            [Run { object: Some(object), offset, .. }] => {
+                mmap(at, len, prot_flags(prot), flags, *object, *offset)
+            }
+            [_] => mmap_anonymous(at, len, prot_flags(prot), flags),
+            _ => mmap_anonymous(at, len, ProtFlags::empty(), MapFlags::PRIVATE | MapFlags::NORESERVE | fixed),
         }
+    }?;
+    let base = base.expose_provenance();
+    if !matches!(place, Place::At(fixed) if fixed != base) {
+        if runs.len() == 1 {
+            return Ok(base);
+        }
+        let mut at = base;
+        let placed = runs.iter().try_for_each(|run| {
+            let start = at;
+            at += run.len;
+            replace(start, run, prot, shared)
+        });
+        if placed.is_ok() {
+            return Ok(base);
+        }
+        unmap(base..base + len);
+        return placed.map(|()| base);
+    }
+    // A kernel that takes the fixed place for a hint.
+    unmap(base..base + len);
+    Err(Errno::EEXIST.into())
+}
+
+/// Lets pages that are ours show something else.
+pub(super) fn replace(at: usize, run: &Run<'_>, prot: Prot, shared: bool) -> Result<()> {
+    let Some(object) = run.object else { return Err(Errno::EINVAL.into()) };
+    let flags = sharing(shared) | MapFlags::FIXED;
+    // SAFETY: the pages belong to a view, whose lock the caller holds, so that they are not unmapped meanwhile; whoever
+    // uses them by address was told by the contract of the view that what they show may change.
+    unsafe {
+        let at = ptr::with_exposed_provenance_mut(at);
+        mmap(at, run.len, prot_flags(prot), flags, object, run.offset)
+    }?;
+    Ok(())
+}
+
+/// Lets pages that are ours answer with SIGBUS.
+pub(super) fn replace_by_nothing(pages: Range<usize>, prot: Prot) -> Result<()> {
+    let run = Run { object: Some(nothing()?), offset: 0, len: pages.len() };
+    replace(pages.start, &run, prot, true)
+}
+
+/// Changes the protection of pages that are ours. Errors: ENOMEM, EACCES.
+pub(super) fn protect(pages: Range<usize>, prot: Prot) -> Result<()> {
+    let mut flags = MprotectFlags::empty();
+    flags.set(MprotectFlags::READ, prot.read);
+    flags.set(MprotectFlags::WRITE, prot.write);
+    flags.set(MprotectFlags::EXEC, prot.execute);
+    // SAFETY: the pages belong to a view; a Rust reference to them does not exist.
+    unsafe { mprotect(ptr::with_exposed_provenance_mut(pages.start), pages.len(), flags) }?;
+    Ok(())
+}
+
+/// Unmaps pages that are ours.
+pub(super) fn unmap(pages: Range<usize>) {
+    // SAFETY: the pages belong to a view that gives them up; who still uses the address was told by the contract of
+    // the view (raw addresses) or cannot exist (a `Mapping` owns its pages).
+    let result = unsafe { munmap(ptr::with_exposed_provenance_mut(pages.start), pages.len()) };
+    if let Err(e) = result {
+        log::error!("munmap of {} bytes at {:#x}: {e}", pages.len(), pages.start);
     }
 }

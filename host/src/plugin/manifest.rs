@@ -93,7 +93,7 @@ teach! {
             expected: "1 to 32 of A-Z a-z 0-9 - _", found: "{found}", remedy: "rename it";
         /// A type that this host does not know.
         UnknownType { param: String, found: String } => ENOEXEC, what: "unknown type of parameter",
-            place: "key parm, {param}", expected: "bool, int, uint, size, str or path", found: "{found}",
+            place: "key parm, {param}", expected: "bool, int, uint, size, str, path or file", found: "{found}",
             remedy: "correct it, or use a newer host";
         /// A default that is no value of its type.
         BadDefault { param: String, ty: ParamType, expected: String, found: String } => ENOEXEC,
@@ -183,6 +183,8 @@ words! {
     Str = "str", types::PARAM_STR;
     /// A path of the operating system.
     Path = "path", types::PARAM_PATH;
+    /// A file of the VFS.
+    File = "file", types::PARAM_FILE;
 }
 
 /// A parameter that a plugin takes.

@@ -78,6 +78,8 @@ pub enum ParamValue {
     Str(String),
     /// A path of the operating system: any bytes but zero.
     Path(OsString),
+    /// A path of the VFS, likewise. What it leads to is opened when a device is attached.
+    File(OsString),
 }
 
 impl ParamValue {
@@ -89,6 +91,9 @@ impl ParamValue {
         }
         if ty == ParamType::Path {
             return Ok(Self::Path(text.to_owned()));
+        }
+        if ty == ParamType::File {
+            return Ok(Self::File(text.to_owned()));
         }
         let text = text.to_str().ok_or_else(|| ValueError::NotUtf8 { ty, found: found() })?;
         let explain = |fault| match fault {
@@ -108,7 +113,7 @@ impl ParamValue {
             ParamType::Int => signed(text).map(Self::Int).map_err(explain),
             ParamType::Uint => unsigned(text).map(Self::Uint).map_err(explain),
             ParamType::Size => size_bytes(text).map(Self::Size).map_err(explain),
-            ParamType::Str | ParamType::Path => Ok(Self::Str(text.to_owned())),
+            ParamType::Str | ParamType::Path | ParamType::File => Ok(Self::Str(text.to_owned())),
         }
     }
 
@@ -121,16 +126,18 @@ impl ParamValue {
             Self::Size(_) => ParamType::Size,
             Self::Str(_) => ParamType::Str,
             Self::Path(_) => ParamType::Path,
+            Self::File(_) => ParamType::File,
         }
     }
 
-    /// The value as plugins get it in `nx_param.number`: zero for text and paths.
+    /// The value as plugins get it in `nx_param.number`: zero for text and paths; a file's token comes
+    /// when it is opened.
     pub fn number(&self) -> u64 {
         match self {
             Self::Bool(value) => u64::from(*value),
             Self::Int(value) => value.cast_unsigned(),
             Self::Uint(value) | Self::Size(value) => *value,
-            Self::Str(_) | Self::Path(_) => 0,
+            Self::Str(_) | Self::Path(_) | Self::File(_) => 0,
         }
     }
 
@@ -142,7 +149,7 @@ impl ParamValue {
             Self::Int(value) => Cow::Owned(value.to_string().into()),
             Self::Uint(value) | Self::Size(value) => Cow::Owned(value.to_string().into()),
             Self::Str(text) => Cow::Borrowed(OsStr::new(text)),
-            Self::Path(path) => Cow::Borrowed(path),
+            Self::Path(path) | Self::File(path) => Cow::Borrowed(path),
         }
     }
 }

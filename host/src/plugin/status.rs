@@ -22,7 +22,7 @@ pub struct PluginStatus {
     pub link: Link,
     /// By which door it came, if it came.
     pub door: Option<Door>,
-    /// `live`, `refused`, `retired` or `poisoned`.
+    /// `live`, `refused`, `retired`, `poisoned` or `stuck`.
     pub state: &'static str,
     /// Why it is in that state; empty if there is nothing to say.
     pub reason: String,
@@ -73,10 +73,11 @@ impl Registry {
 fn status(plugin: &Plugin) -> PluginStatus {
     let (state, reason, users) = match &plugin.state {
         State::Live { module, .. } => {
-            let (state, reason) = match (module.panic_count(), module.lie_count()) {
-                (0, 0) => ("live", String::new()),
-                (0, lies) => ("live", format!("gave {lies} answers that cannot be")),
-                (panics, _) => ("poisoned", format!("panicked {panics} times")),
+            let (state, reason) = match (module.stuck_count(), module.panic_count(), module.lie_count()) {
+                (0, 0, 0) => ("live", String::new()),
+                (0, 0, lies) => ("live", format!("gave {lies} answers that cannot be")),
+                (0, panics, _) => ("poisoned", format!("panicked {panics} times")),
+                (stuck, ..) => ("stuck", format!("{stuck} times a call did not return, and was given up")),
             };
             (state, reason, module.holders().list())
         }

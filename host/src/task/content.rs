@@ -1,20 +1,42 @@
 //! Descriptors: open, read, write, seek, close.
 
-use super::Task;
-use nxvfs_abi::Grow;
-use nxvfs_abi::filesystem::{SET_SIZE, SetAttr};
+use std::time::Duration;
 
+use nxvfs_abi::Grow;
+use nxvfs_abi::filesystem::{FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE, FALLOC_ZERO_RANGE, SET_SIZE, SetAttr};
+use nxvfs_abi::types::open;
+
+use super::{At, Task};
 use crate::base::sync::Arc;
 use crate::base::{Errno, Result};
-use crate::file::{OpenFile, Whence};
+use crate::device::Change;
+use crate::file::{OpenFile, Opener, PollFd, Whence};
 use crate::tree::Stat;
 
 impl Task {
     /// Opens a file and answers the lowest free descriptor. POSIX `open`; `flags` are those of
     /// [`nxvfs_abi::types::open`], `permissions` count only where a file is made.
     pub fn open(&self, path: impl AsRef<[u8]>, flags: u32, permissions: u32) -> Result<u32> {
-        let file = self.with_opener(|opener| OpenFile::open(opener, path.as_ref(), flags, permissions))?;
-        self.install(file)
+        self.open_at(At::Cwd, path, flags, permissions)
+    }
+
+    /// As [`Task::open`], with relative paths from an open directory. POSIX `openat`.
+    pub fn open_at(
+        &self,
+        at: impl Into<At>,
+        path: impl AsRef<[u8]>,
+        flags: u32,
+        permissions: u32,
+    ) -> Result<u32> {
+        let (base, path) = (self.base_of(at, path.as_ref())?, path.as_ref());
+        let opener = Opener { tree: self.host.tree(), caller: &self.caller, base: &base };
+        let file = OpenFile::open(&opener, path, flags, permissions)?;
+        self.install(file, flags & open::O_CLOEXEC != 0)
+    }
+
+    /// Makes or empties a file and opens it for writing. POSIX `creat`.
+    pub fn creat(&self, path: impl AsRef<[u8]>, permissions: u32) -> Result<u32> {
+        self.open(path, open::O_WRONLY | open::O_CREAT | open::O_TRUNC, permissions)
     }
 
     /// The open file of a descriptor, which outlives the descriptor. Errors: EBADF.
@@ -30,7 +52,7 @@ impl Task {
     }
 
     /// What the end of one descriptor means for its file.
-    fn closed(&self, file: &OpenFile) -> Result<()> {
+    pub(super) fn closed(&self, file: &OpenFile) -> Result<()> {
         file.release_record_locks(self.host.locks(), self.caller.task);
         file.flush(&self.caller.ctx())
     }
@@ -65,37 +87,20 @@ impl Task {
         self.descriptors.get(fd)?.writev(&self.caller.ctx(), bufs)
     }
 
-    /// One more descriptor for the same open file: position and flags are shared. POSIX `dup`.
-    pub fn dup(&self, fd: u32) -> Result<u32> {
-        self.descriptors.insert(self.descriptors.get(fd)?)
+    /// Waits until something is true of one of the descriptors, or `timeout` is over; `None` waits for ever. Answers of
+    /// how many. POSIX `poll`: EINVAL more than a task can have open, EINTR the task ends.
+    pub fn poll(&self, fds: &mut [PollFd], timeout: Option<Duration>) -> Result<usize> {
+        crate::file::poll(&self.descriptors, &self.caller.ctx(), fds, timeout)
     }
 
-    /// As [`Task::dup`], with the lowest free number from `at_least` on. POSIX `fcntl(F_DUPFD)`: EINVAL, EMFILE.
-    pub fn dup_from(&self, fd: u32, at_least: u32) -> Result<u32> {
-        self.descriptors.insert_from(self.descriptors.get(fd)?, at_least)
+    /// Reads into several buffers at an offset. Linux `preadv`.
+    pub fn preadv(&self, fd: u32, bufs: &mut [&mut [u8]], offset: u64) -> Result<usize> {
+        self.descriptors.get(fd)?.preadv(&self.caller.ctx(), bufs, offset)
     }
 
-    /// As [`Task::dup`], with this number; what had it is closed. POSIX `dup2`: EBADF.
-    pub fn dup2(&self, fd: u32, to: u32) -> Result<u32> {
-        let file = self.descriptors.get(fd)?;
-        if fd != to
-            && let Some(old) = self.descriptors.replace(to, file)?
-        {
-            // Its late errors are lost, as POSIX has it.
-            let _ = self.closed(&old);
-        }
-        Ok(to)
-    }
-
-    /// The open flags. POSIX `fcntl(F_GETFL)`.
-    pub fn getfl(&self, fd: u32) -> Result<u32> {
-        Ok(self.descriptors.get(fd)?.flags().0)
-    }
-
-    /// Changes `O_APPEND`, `O_NONBLOCK` and `O_NOATIME` for all descriptors of the open file. POSIX `fcntl(F_SETFL)`.
-    pub fn setfl(&self, fd: u32, flags: u32) -> Result<()> {
-        self.descriptors.get(fd)?.set_flags(flags);
-        Ok(())
+    /// Writes several buffers at an offset. Linux `pwritev`.
+    pub fn pwritev(&self, fd: u32, bufs: &[&[u8]], offset: u64) -> Result<usize> {
+        self.descriptors.get(fd)?.pwritev(&self.caller.ctx(), bufs, offset)
     }
 
     /// Changes the length. POSIX `ftruncate`: EINVAL not open for writing, or no regular file.
@@ -132,9 +137,17 @@ impl Task {
         }
         let Some((node, handle)) = file.regular() else { return Err(Errno::ENODEV.into()) };
         let volume = node.mount().volume();
-        let done = volume.fallocate(&self.caller.ctx(), node.node(), handle, mode, offset, len);
-        node.expire();
-        done
+        let grow = mode & FALLOC_KEEP_SIZE == 0;
+        let change = match mode & (FALLOC_PUNCH_HOLE | FALLOC_ZERO_RANGE) {
+            0 if grow => Change::Extend(offset + len),
+            0 => Change::Extend(0),
+            _ => Change::Zero { offset, len, grow },
+        };
+        node.change(change, &mut || {
+            let done = volume.fallocate(&self.caller.ctx(), node.node(), handle, mode, offset, len);
+            node.expire();
+            done
+        })
     }
 
     /// Moves the position. POSIX `lseek`.
@@ -145,6 +158,12 @@ impl Task {
     /// Attributes. POSIX `fstat`.
     pub fn fstat(&self, fd: u32) -> Result<Stat> {
         self.descriptors.get(fd)?.stat(&self.caller.ctx())
+    }
+
+    /// Brings the volume of an open file to its medium. Linux `syncfs`: EBADF, also for `O_PATH`.
+    pub fn syncfs(&self, fd: u32) -> Result<()> {
+        let file = self.not_path(fd)?;
+        file.dentry().inode().mount().map_or(Ok(()), |mount| mount.sync(&self.caller.ctx()))
     }
 
     /// Brings a file to its medium. POSIX `fsync`, and with `data_only` `fdatasync`.

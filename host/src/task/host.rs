@@ -1,17 +1,20 @@
 //! A host: plugins, devices and the tree in one.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use nxvfs_abi::Ctx;
 
 use crate::base::error::teach;
-use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, lock};
-use crate::base::{Errno, Result};
-use crate::bridge::{self, FindingItem, MountRequest, ProbeFound, Target, Token, WireParam};
-use crate::device::{BlockDevice, Generated, MountView, Openable, Standard};
-use crate::file::LockTable;
+use crate::base::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, lock};
+use crate::base::{Budget, Errno, Result};
+use crate::bridge::{self, FindingItem, Mapper, MountRequest, ProbeFound, Target, Token, WireParam};
+use crate::device::{BlockDevice, BlockMedium, CharacterDevice, Console, Generated, Openable, Standard};
+use crate::file::{DriverFiles, LockTable};
 use crate::plugin::{Found, Kind, PluginOptions, Registry};
-use crate::tree::{Caller, Dentry, Inode, MmapMode, MountSpec, Mounted, PseudoKind, Tree};
+use crate::tree::{
+    Caller, Dentry, FlagChange, Inode, MmapMode, MountFlags, MountSpec, Mounted, PseudoKind, Tree,
+    UnmountFlags,
+};
 
 use super::tasks::Tasks;
 use super::{Task, proc};
@@ -28,6 +31,9 @@ teach! {
         /// The node's name.
         BadNode { node: String } => EINVAL, what: "not a path for a node", place: "'{node}'",
             expected: "an absolute path such as /dev/ram0";
+        /// The way of mapping is agreed on at mount.
+        FixedMmap { path: String } => EINVAL, what: "how files are mapped is agreed on at mount", place: "{path}",
+            found: "mmap=", remedy: "unmount, and mount with it";
         /// Not a device.
         NotDevice { path: String } => ENODEV, what: "not an attached device", place: "{path}",
             remedy: "name the node that attach made";
@@ -41,13 +47,24 @@ pub struct HostOptions {
     pub plugins: PluginOptions,
     /// What the files of its own tree may hold together, in bytes.
     pub files_max_bytes: u64,
+    /// Memory for blocks of devices that cannot be used as memory, of all devices together, in bytes. Each may use a
+    /// quarter, unless it is attached with another limit.
+    pub cache_bytes: usize,
+    /// How long a forced unmount waits for calls that are under way before it gives them up.
+    pub patience: Duration,
     /// Whether it tells of itself in `/proc`.
     pub proc: bool,
 }
 
 impl Default for HostOptions {
     fn default() -> Self {
-        Self { plugins: PluginOptions::default(), files_max_bytes: 64 << 20, proc: true }
+        Self {
+            plugins: PluginOptions::default(),
+            files_max_bytes: 64 << 20,
+            cache_bytes: 64 << 20,
+            patience: Duration::from_secs(3),
+            proc: true,
+        }
     }
 }
 
@@ -60,27 +77,32 @@ impl From<PluginOptions> for HostOptions {
 /// What a mount is made with.
 #[derive(Clone, Debug, Default)]
 pub struct MountOptions {
-    /// Nothing may be changed.
-    pub read_only: bool,
-    /// How files shall be mapped.
-    pub mmap: MmapMode,
+    /// The options that the host keeps: those that are not named have their defaults, `rw,nodev,relatime`.
+    pub flags: FlagChange,
+    /// How files shall be mapped; `None` is automatically.
+    pub mmap: Option<MmapMode>,
     /// The file system's own options.
     pub given: Vec<(String, Option<String>)>,
 }
 
 impl MountOptions {
-    /// Sorts the words of `-o` into the host's own (`ro`, `rw`, `mmap=…`) and the file system's. Errors: EINVAL.
+    /// Sorts the words of `-o` into the host's own (`ro`, `rw`, `noexec`, `sync`, `mmap=…` …) and the file system's.
+    /// Errors: EINVAL.
     pub fn parse(words: Vec<(String, Option<String>)>) -> Result<Self> {
         let mut options = Self::default();
         for (name, value) in words {
             match (&*name, &value) {
-                ("ro", None) => options.read_only = true,
-                ("rw", None) => options.read_only = false,
-                ("mmap", Some(mode)) => options.mmap = mode.parse()?,
+                ("mmap", Some(mode)) => options.mmap = Some(mode.parse()?),
+                (_, None) if options.flags.word(&name) => {}
                 _ => options.given.push((name, value)),
             }
         }
         Ok(options)
+    }
+
+    /// Whether the words ask to change options of what is mounted, rather than to mount.
+    pub fn remount(&self) -> bool {
+        self.flags.set & MountFlags::REMOUNT != 0
     }
 }
 
@@ -89,7 +111,12 @@ pub struct Host {
     // In the order in which they must end: volumes before devices before plugins.
     tree: Tree,
     devices: Mutex<Vec<(Arc<BlockDevice>, Arc<Dentry>)>>,
+    cache_budget: Arc<Budget>,
+    driver_files: DriverFiles,
+    pub(super) characters: Mutex<Vec<(Arc<CharacterDevice>, Arc<Dentry>)>>,
     plugins: Registry,
+    /// What copies of mapped files may take.
+    budget: Arc<Budget>,
     next_task: AtomicU64,
     tasks: Tasks,
     locks: Arc<LockTable>,
@@ -101,9 +128,13 @@ impl Host {
     pub fn new(options: impl Into<HostOptions>) -> Result<Arc<Self>> {
         let options = options.into();
         let host = Self {
-            tree: Tree::new(options.files_max_bytes),
+            tree: Tree::new(options.files_max_bytes, options.patience),
             devices: Mutex::default(),
+            driver_files: DriverFiles::default(),
+            cache_budget: Arc::new(Budget::new(options.cache_bytes as u64)),
+            characters: Mutex::default(),
             plugins: Registry::new(options.plugins),
+            budget: Arc::new(Budget::half_of_machine()),
             next_task: AtomicU64::new(1),
             tasks: Tasks::default(),
             locks: Arc::default(),
@@ -112,6 +143,9 @@ impl Host {
         host.tree.mkdir(&Caller::host(), &host.tree.root(), b"/dev", 0o755)?;
         for (node, device) in Standard::ALL {
             host.register(node, Arc::new(device), 0o666)?;
+        }
+        for node in Console::NODES {
+            host.register(node, Arc::new(Console), 0o666)?;
         }
         let host = Arc::new(host);
         if options.proc {
@@ -123,6 +157,24 @@ impl Host {
     /// The plugins.
     pub fn plugins(&self) -> &Registry {
         &self.plugins
+    }
+
+    /// What the copies in memory of mapped files take, and may take.
+    pub fn mapping_budget(&self) -> &Arc<Budget> {
+        &self.budget
+    }
+
+    /// The plugin that maps files through memory, loaded if it must be. Errors: ENODEV there is none.
+    pub(super) fn mapper(&self) -> Result<Found> {
+        /// The driver that is used: there is one policy so far.
+        const MAPPER: &str = "rammap";
+        self.plugins.driver(Kind::Mapper, MAPPER)
+    }
+
+    /// A mapper for one file. Errors: ENODEV there is none, and the plugin's.
+    pub(super) fn attach_mapper(&self, path: &str) -> Result<Mapper> {
+        let found = self.mapper()?;
+        Mapper::attach(&found.module, "rammap", path, &found.params(&[])?)
     }
 
     pub(super) fn tree(&self) -> &Tree {
@@ -149,7 +201,25 @@ impl Host {
     /// A new task of some user.
     pub fn task_as(self: &Arc<Self>, uid: u32, gid: u32, groups: &[u32]) -> Task {
         let task = self.next_task.fetch_add(1, Ordering::Relaxed);
-        Task::new(self.clone(), Caller { task, uid, gid, groups: groups.to_vec(), ..Caller::host() })
+        Task::new(self.clone(), Caller::new(task, uid, gid, groups))
+    }
+
+    pub(super) fn devices_with_nodes(&self) -> MutexGuard<'_, Vec<(Arc<BlockDevice>, Arc<Dentry>)>> {
+        lock(&self.devices)
+    }
+
+    pub(super) fn driver_files(&self) -> &DriverFiles {
+        &self.driver_files
+    }
+
+    /// What the block caches of all devices take, and may take.
+    pub fn cache_budget(&self) -> &Arc<Budget> {
+        &self.cache_budget
+    }
+
+    /// What one device's cache may take, unless it is told otherwise.
+    pub(super) fn cache_share(&self) -> usize {
+        usize::try_from(self.cache_budget.limit_bytes() / 4).unwrap_or(usize::MAX)
     }
 
     pub(super) fn device_nodes(&self) -> Vec<(Arc<BlockDevice>, Arc<Dentry>)> {
@@ -176,66 +246,34 @@ impl Host {
         self.register(node, Arc::new(Generated::new(generate)), permissions)
     }
 
-    /// Takes away a node that [`Host::register`] made; what is open stays open. NuttX `unregister_driver`. Errors:
-    /// ENOENT, ENODEV.
+    /// Makes the node of a block device that the program itself offers, which is mounted and opened as any other. NuttX
+    /// `register_blockdriver`. Errors: EINVAL the path or the device's shape, EEXIST, EPERM inside a volume.
+    pub fn register_block(&self, node: &str, medium: Arc<dyn BlockMedium>) -> Result<()> {
+        let register = || {
+            let budget = self.cache_budget();
+            self.add(BlockDevice::offered(node, "program", medium, budget, self.cache_share())?)
+        };
+        register().map_err(|e: crate::base::Error| e.doing(format_args!("register {node}")))
+    }
+
+    /// Takes away a node that [`Host::register`] or [`Host::register_block`] made. What is open goes on until it is
+    /// closed; a block device that is in use stays. NuttX `unregister_driver`, `unregister_blockdriver`. Errors: ENOENT,
+    /// ENODEV (also what `attach` made), EBUSY a block device's holders.
     pub fn unregister(&self, node: &str) -> Result<()> {
         let unregister = || {
             let dentry = self.tree.resolve(&Caller::host(), &self.tree.root(), node.as_bytes())?;
             match dentry.inode() {
-                Inode::Pseudo(pseudo) if matches!(pseudo.kind(), PseudoKind::Node(_)) => {
-                    self.tree.remove_device(&dentry)
-                }
+                Inode::Pseudo(pseudo) => match pseudo.kind() {
+                    PseudoKind::Node(_) if self.character(&dentry).is_none() => {
+                        self.tree.remove_device(&dentry)
+                    }
+                    PseudoKind::Block(device) if device.is_offered() => self.end_device(node, &dentry),
+                    _ => Err(HostError::NotDevice { path: node.to_owned() }.into()),
+                },
                 _ => Err(HostError::NotDevice { path: node.to_owned() }.into()),
             }
         };
         unregister().map_err(|e: crate::base::Error| e.doing(format_args!("unregister {node}")))
-    }
-
-    /// Attaches a block driver and makes its node, with missing directories. The plugin is loaded if it must be.
-    ///
-    /// Errors: EINVAL (node, parameters), EEXIST, ENODEV no such driver, and the driver's.
-    pub fn attach(&self, driver: &str, node: &str, given: &[(String, Option<String>)]) -> Result<()> {
-        let attach = || {
-            if !node.starts_with('/') || node.ends_with('/') {
-                return Err(HostError::BadNode { node: node.to_owned() }.into());
-            }
-            let found = self.plugins.driver(Kind::Block, driver)?;
-            let params = found.params(given)?;
-            if self.tree.resolve(&Caller::host(), &self.tree.root(), node.as_bytes()).is_ok() {
-                return Err(crate::tree::TreeError::Exists { path: node.to_owned() }.into());
-            }
-            let device = BlockDevice::attach(&found.module, driver, node, &params)?;
-            let dentry = self.tree.add_device(node.as_bytes(), PseudoKind::Block(device.clone()), 0o660)?;
-            lock(&self.devices).push((device, dentry));
-            Ok(())
-        };
-        attach().map_err(|e: crate::base::Error| e.doing(format_args!("attach {driver} {node}")))
-    }
-
-    /// Ends a device and takes its node away. Errors: ENODEV, EBUSY with the holders' names; the driver's own, and
-    /// then it has ended nevertheless.
-    pub fn detach(&self, node: &str) -> Result<()> {
-        let detach = || {
-            let dentry = self.tree.resolve(&Caller::host(), &self.tree.root(), node.as_bytes())?;
-            let device = {
-                let devices = lock(&self.devices);
-                let found = devices.iter().find(|(_, d)| Arc::ptr_eq(d, &dentry));
-                found.map(|(device, _)| device.clone())
-            };
-            let Some(device) = device else {
-                return Err(HostError::NotDevice { path: node.to_owned() }.into());
-            };
-            let result = device.detach();
-            if result.as_ref().is_err_and(|e| e.errno() == Errno::EBUSY)
-                && !device.holders().list().is_empty()
-            {
-                return result;
-            }
-            lock(&self.devices).retain(|(d, _)| !Arc::ptr_eq(d, &device));
-            self.tree.remove_device(&dentry)?;
-            result
-        };
-        detach().map_err(|e: crate::base::Error| e.doing(format_args!("detach {node}")))
     }
 
     /// Mounts a volume. `source` is a block device's node, or any word for a file system that needs none; `fs` is
@@ -260,8 +298,9 @@ impl Host {
                 module: &found.module,
                 driver: fs,
                 params: &params,
-                read_only: options.read_only,
-                mmap: options.mmap,
+                flags: options.flags.apply(MountFlags::default()),
+                mmap: options.mmap.unwrap_or_default(),
+                mapper: &|| self.mapper().map(drop),
             };
             self.tree.mount(target.as_bytes(), &spec)
         };
@@ -269,14 +308,51 @@ impl Host {
         mount().map_err(|e: crate::base::Error| e.doing(format_args!("mount {from}on {target} as {fs}")))
     }
 
+    /// Changes options of a mounted volume: the host's own that are named, and the file system's, which it must know
+    /// how to change. Linux `MS_REMOUNT`.
+    ///
+    /// Errors, and then nothing has changed: EINVAL nothing is mounted there, or an option that cannot change; EBUSY
+    /// files are open for writing, with their names, or another mount uses the device; EROFS; and the file system's.
+    pub fn remount(&self, target: &str, options: &MountOptions) -> Result<()> {
+        let remount = || {
+            let mount = self.tree.mount_at(target.as_bytes())?;
+            if options.mmap.is_some() {
+                return Err(HostError::FixedMmap { path: target.to_owned() }.into());
+            }
+            let found = self.plugins.driver(Kind::FileSystem, mount.driver())?;
+            mount.remount(options.flags, &found.params(&options.given)?)
+        };
+        remount().map_err(|e: crate::base::Error| e.doing(format_args!("remount {target}")))
+    }
+
     /// Unmounts a volume. Errors: EINVAL nothing is mounted there, EBUSY with the holders' names, and the file
     /// system's, and then it is unmounted nevertheless.
     pub fn unmount(&self, target: &str) -> Result<()> {
-        self.tree.unmount(target.as_bytes()).map_err(|e| e.doing(format_args!("umount {target}")))
+        self.unmount_with(target, UnmountFlags::default())
+    }
+
+    /// Unmounts a volume by force, lazily, or when it was not used. Linux `umount2`; errors as [`Tree::unmount`].
+    pub fn unmount_with(&self, target: &str, flags: UnmountFlags) -> Result<()> {
+        self.tree.unmount(target.as_bytes(), flags).map_err(|e| e.doing(format_args!("umount {target}")))
+    }
+
+    /// Brings everything that is mounted to its medium. POSIX `sync`; goes on after a failure and answers the first.
+    pub fn sync(&self) -> Result<()> {
+        let mut result = Ok(());
+        // The youngest first: its medium may be a file of an older one.
+        for mount in self.tree.mounts().iter().rev() {
+            let synced = mount.sync(&bridge::host_ctx());
+            result = result.and(synced.map_err(|e| e.doing(format_args!("sync {}", mount.path()))));
+        }
+        for (device, _) in self.device_nodes().iter().filter(|(device, _)| device.writable()) {
+            let flushed = device.resident().write_back().and_then(|()| device.flush(&device.user()));
+            result = result.and(flushed);
+        }
+        result
     }
 
     /// The device that a source names: a node under the root; a word without a slash names none.
-    fn source_device(&self, source: &str) -> Result<Option<Arc<BlockDevice>>> {
+    pub(super) fn source_device(&self, source: &str) -> Result<Option<Arc<BlockDevice>>> {
         if !source.contains('/') {
             return Ok(None);
         }
@@ -339,8 +415,7 @@ impl Host {
         let device =
             self.source_device(source)?.ok_or_else(|| HostError::NotBlock { path: source.to_owned() })?;
         let claim = device.claim(source.into(), writable)?;
-        let view = MountView { device: claim.device().clone(), writable, xip: true };
-        let token = Token::new(Target::Device(Arc::new(view)));
+        let token = Token::new(Target::Device(Arc::new(claim.view(true))));
         let request = MountRequest {
             driver: fs,
             label: source,
@@ -351,6 +426,33 @@ impl Host {
             params: &params,
             medium_len_bytes: device.len_bytes(),
         };
-        use_it(&found, &request)
+        let used = use_it(&found, &request);
+        drop(token);
+        let given_back = claim.end();
+        used.and_then(|used| given_back.map(|()| used))
+    }
+}
+
+impl Drop for Host {
+    fn drop(&mut self) {
+        // A volume may lie on a device, and a device on a file of a volume: what nobody uses ends, until nothing does.
+        loop {
+            let before = self.tree.mounts().len() + self.device_nodes().len();
+            for mount in self.mounts().iter().rev().filter(|m| m.users.is_empty()) {
+                warn_of(self.unmount(&mount.path));
+            }
+            for device in self.devices().iter().rev().filter(|d| d.users.is_empty()) {
+                warn_of(self.detach(&device.node));
+            }
+            if self.tree.mounts().len() + self.device_nodes().len() == before {
+                return;
+            }
+        }
+    }
+}
+
+fn warn_of(ended: Result<()>) {
+    if let Err(e) = ended {
+        log::warn!("{e}");
     }
 }

@@ -11,7 +11,7 @@ impl Task {
     /// POSIX `fcntl(F_SETLK)`, with `wait` `F_SETLKW`.
     ///
     /// Errors: EBADF (also: shared and not open for reading, exclusive and not for writing); EINVAL before the start;
-    /// EOVERFLOW; EAGAIN another task has it; EDEADLK waiting would never end; ENOLCK.
+    /// EOVERFLOW; EAGAIN another task has it; EDEADLK waiting would never end; EINTR the task ends; ENOLCK.
     pub fn setlk(&self, fd: u32, kind: Option<LockKind>, range: &LockRange, wait: bool) -> Result<()> {
         let file = self.descriptors.get(fd)?;
         file.set_record_lock(&self.caller.ctx(), self.host.locks(), kind, range, wait)?;
@@ -31,7 +31,8 @@ impl Task {
     }
 
     /// Takes (or for `None` gives up) the lock of the open file, which its duplicated descriptors share; it goes with the
-    /// last of them. BSD `flock`; without `wait` `LOCK_NB`. Errors: EBADF, EAGAIN another open file has it, ENOLCK.
+    /// last of them. BSD `flock`; without `wait` `LOCK_NB`. Errors: EBADF, EAGAIN another open file has it, EINTR the task ends,
+    /// ENOLCK.
     pub fn flock(&self, fd: u32, kind: Option<LockKind>, wait: bool) -> Result<()> {
         self.descriptors.get(fd)?.flock(&self.caller.ctx(), self.host.locks(), kind, wait)
     }

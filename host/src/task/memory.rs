@@ -1,38 +1,72 @@
 //! Mapping: views by address and by value, addresses in place, and why a file maps as it does.
 
 use super::{Task, shown};
-use nxvfs_abi::types::open;
+use nxvfs_abi::types::{mode, open};
 
 use crate::base::{Errno, Result};
 use crate::file::OpenFile;
-use crate::mapping::{Borrow, Explanation, MapError, MapRequest, Mapping, Source, explain};
-use crate::tree::{Follow, Inode, PseudoKind};
+use crate::mapping::{
+    Asker, Borrow, Explanation, MapError, MapRequest, Mapping, Place, Prot, Row, Source, Sync, explain,
+};
+use crate::tree::{Follow, Inode, MountFlags, PseudoKind};
 
 impl Task {
     /// Maps a range of a file and answers the address of its first byte, until [`Task::munmap`] or the task's end.
-    /// POSIX `mmap`, without its demand that the offset be a multiple of the page. The position does not move.
+    /// POSIX `mmap`, without its demand that the offset be a multiple of the page. The position does not move. Bytes
+    /// after the end of the file, up to the end of its last page, are not the file's; pages behind that are SIGBUS.
     ///
     /// Errors, in this order: EBADF; EINVAL length 0; EACCES (not open for reading; a shared writable view of a file
-    /// that is not open for both); ENODEV not a file or device; EOVERFLOW; ENXIO beyond the end, or strict and not
-    /// in place; ENODEV not in place, with the reason; EROFS; ENOMEM.
+    /// that is not open for both; execution from a volume that does not allow it); ENODEV not a file or device;
+    /// EOVERFLOW; ENXIO (nothing of it within a file that never changes; strict and not in place, with the reason); ENODEV neither in place nor through a copy, with the
+    /// reason; EROFS stores could not be brought back; EINVAL or EEXIST a fixed place that cannot be; ENOMEM; and what
+    /// reading the file fails with.
     pub fn mmap(&self, fd: u32, request: &MapRequest) -> Result<usize> {
-        let (source, path) = self.mappable(fd, request)?;
-        self.regions.map(&source, &self.caller.ctx(), &path, self.caller.task, request)
+        self.with_mappable(fd, request, |source, asker| self.regions.map(source, asker, request))
+    }
+
+    /// Maps zeroes that belong to no file, until [`Task::munmap`] or the task's end. POSIX `MAP_ANONYMOUS`. Errors: EINVAL
+    /// length 0 or a place that is no page's, EEXIST, ENOMEM.
+    pub fn mmap_anonymous(&self, len: usize, prot: Prot, shared: bool, place: Place) -> Result<usize> {
+        self.regions.map_anonymous(len, prot, shared, place)
     }
 
     /// Unmaps every page that holds any byte of the range; the other pages of the same views stay, and views of
-    /// other tasks are not touched. POSIX `munmap`. Errors: EINVAL for length 0, or if nothing there is this task's.
+    /// other tasks are not touched. What was stored into them is brought back; if that fails it is kept, tried again
+    /// by fsync and umount, and told by fsync or close. POSIX `munmap`. Errors: EINVAL for length 0, or if nothing there
+    /// is this task's.
     pub fn munmap(&self, address: usize, len: usize) -> Result<()> {
         self.regions.unmap(address, len)
     }
 
-    /// Maps a range as a value that unmaps itself; errors as [`Task::mmap`].
-    pub fn map(&self, fd: u32, request: &MapRequest) -> Result<Mapping> {
-        let (source, path) = self.mappable(fd, request)?;
-        Mapping::new(&source, &self.caller.ctx(), &path, self.caller.task, request)
+    /// Changes what may be done with pages of this task. POSIX `mprotect`. Errors: EINVAL an address that is no page's,
+    /// ENOMEM pages that are not mapped, EACCES what the descriptor did not allow.
+    pub fn mprotect(&self, address: usize, len: usize, prot: Prot) -> Result<()> {
+        self.regions.protect(address, len, prot)
     }
 
-    fn mappable(&self, fd: u32, request: &MapRequest) -> Result<(Source, String)> {
+    /// Brings what was stored into shared views back to the file, never beyond its end; with [`Sync::Full`] also to the
+    /// medium. POSIX `msync`. Errors: EINVAL an address that is no page's, ENOMEM pages that are not mapped, and the file
+    /// system's.
+    pub fn msync(&self, address: usize, len: usize, how: Sync) -> Result<()> {
+        self.regions.sync(address, len, how)
+    }
+
+    /// What this task has mapped, by address.
+    pub fn mappings(&self) -> Vec<Row> {
+        self.regions.list()
+    }
+
+    /// Maps a range as a value that unmaps itself; errors as [`Task::mmap`].
+    pub fn map(&self, fd: u32, request: &MapRequest) -> Result<Mapping> {
+        self.with_mappable(fd, request, |source, asker| Mapping::new(source, asker, request))
+    }
+
+    fn with_mappable<R>(
+        &self,
+        fd: u32,
+        request: &MapRequest,
+        use_it: impl FnOnce(&Source, &Asker<'_>) -> Result<R>,
+    ) -> Result<R> {
         let file = self.descriptors.get(fd)?;
         if file.flags().has(open::O_PATH) {
             return Err(Errno::EBADF.into());
@@ -47,10 +81,21 @@ impl Task {
         if request.shared && request.prot.write && !file.flags().writable() {
             return Err(MapError::Access { path, needed: "reading and writing" }.into());
         }
-        match source(&file) {
-            Some(source) => Ok((source, path)),
-            None => Err(MapError::Kind { path }.into()),
+        let flags = file.dentry().inode().mount().map_or(MountFlags(0), |mount| mount.flags());
+        let execute = !flags.has(MountFlags::NOEXEC);
+        if request.prot.execute && !execute {
+            return Err(MapError::Access { path, needed: "execution, on a volume mounted so" }.into());
         }
+        let Some(source) = source(&file) else { return Err(MapError::Kind { path }.into()) };
+        let asker = Asker {
+            ctx: &self.caller.ctx(),
+            task: self.caller.task,
+            path: &path,
+            may: Prot { read: true, write: !request.shared || file.flags().writable(), execute },
+            mapper: &|path| self.host.attach_mapper(path),
+            budget: self.host.mapping_budget(),
+        };
+        use_it(&source, &asker)
     }
 
     /// The address of the file's first byte on its medium, and how many bytes are there. Read-only, and valid until
@@ -76,22 +121,27 @@ impl Task {
     pub fn explain(&self, path: impl AsRef<[u8]>) -> Result<Explanation> {
         let dentry = self.host.tree().find(&self.caller, &self.base(), path.as_ref(), Follow::Yes)?;
         let source = match dentry.inode() {
-            Inode::Volume(node) if dentry.inode().file_type() == nxvfs_abi::types::mode::S_IFREG => {
-                Source::File(node.clone())
-            }
+            Inode::Volume(node) if dentry.inode().file_type() == mode::S_IFREG => Source::File(node.clone()),
             Inode::Pseudo(node) => match node.kind() {
                 PseudoKind::Block(device) => Source::Device(device.clone()),
+                PseudoKind::File(_) => Source::Memory(node.open(&self.caller.ctx(), open::O_RDONLY)?),
+                PseudoKind::Node(node) if matches!(node.file_type(), mode::S_IFCHR | mode::S_IFREG) => {
+                    Source::Memory(node.open(&self.caller.ctx(), open::O_RDONLY | open::O_NONBLOCK)?)
+                }
                 _ => return Err(MapError::Kind { path: shown(&dentry) }.into()),
             },
             Inode::Volume(_) => return Err(MapError::Kind { path: shown(&dentry) }.into()),
         };
-        explain(&source, &self.caller.ctx())
+        explain(&source, &self.caller.ctx(), &|| self.host.mapper().map(drop))
     }
 }
 
 fn source(file: &OpenFile) -> Option<Source> {
     if let Some((node, _)) = file.regular() {
         return Some(Source::File(node.clone()));
+    }
+    if let Some(stream) = file.stream().filter(|stream| stream.memory().is_some()) {
+        return Some(Source::Memory(stream.clone()));
     }
     file.block_device().map(|device| Source::Device(device.clone()))
 }

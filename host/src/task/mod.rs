@@ -3,23 +3,31 @@
 //! A [`Host`] has plugins, devices and a tree. A [`Task`] is one user of it: credentials, working directory,
 //! descriptors and views. POSIX is its methods, a file per family. When a task ends everything it had is given back.
 
+mod at;
+mod attributes;
 mod content;
+mod descriptors;
+mod devices;
 mod directories;
 mod host;
 mod ioctl;
 mod locks;
 mod memory;
 mod names;
+mod pipes;
 mod proc;
 mod report;
 mod tasks;
 
+pub use at::{AT_EACCESS, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, At};
+pub use attributes::{StatVfs, UTIME_NOW, UTIME_OMIT};
 pub use directories::Directory;
 pub use host::{Host, HostError, HostOptions, MountOptions};
 pub use report::{DeviceStatus, MountStatus};
 
 use crate::base::sync::{Arc, RwLock, read, write};
-use crate::base::{Hold, Holder, Result};
+use crate::base::wait::Relay;
+use crate::base::{Errno, Hold, Holder, Result};
 use crate::file::{DescriptorTable, OpenFile, Opener};
 use crate::mapping::Regions;
 use crate::tree::{Caller, Dentry};
@@ -37,11 +45,15 @@ pub struct Task {
     regions: Arc<Regions>,
     descriptors: Arc<DescriptorTable>,
     cwd: Arc<RwLock<Cwd>>,
+    /// Everyone who sleeps in a call of this task.
+    sleepers: Relay,
     host: Arc<Host>,
 }
 
 impl Task {
-    pub(super) fn new(host: Arc<Host>, caller: Caller) -> Self {
+    pub(super) fn new(host: Arc<Host>, mut caller: Caller) -> Self {
+        let sleepers = Relay::new();
+        caller.cancel = sleepers.token();
         let cwd = Cwd { dentry: host.tree().root(), _hold: None };
         let task = Self {
             host,
@@ -49,6 +61,7 @@ impl Task {
             regions: Arc::default(),
             descriptors: Arc::default(),
             cwd: Arc::new(RwLock::new(cwd)),
+            sleepers,
         };
         task.host.tasks().enter(&task);
         task
@@ -88,8 +101,8 @@ impl Task {
         use_it(&Opener { tree: self.host.tree(), caller: &self.caller, base: &base })
     }
 
-    fn install(&self, file: Arc<OpenFile>) -> Result<u32> {
-        let fd = self.descriptors.insert(file.clone())?;
+    fn install(&self, file: Arc<OpenFile>, cloexec: bool) -> Result<u32> {
+        let fd = self.descriptors.insert(file.clone(), cloexec)?;
         file.name_holder(&Holder::Descriptor { task: self.caller.task, fd });
         Ok(fd)
     }
@@ -102,6 +115,12 @@ impl Task {
         Ok(())
     }
 
+    /// Ends every call of the task that waits for something with EINTR, and lets none wait any more: the first step of
+    /// ending a task that other threads still use.
+    pub fn interrupt(&self) {
+        self.sleepers.queue().close(Errno::EINTR);
+    }
+
     /// Ends the task: views are unmapped, descriptors closed, the working directory given up. Dropping it does the
     /// same.
     pub fn end(self) {}
@@ -110,6 +129,8 @@ impl Task {
 impl Drop for Task {
     fn drop(&mut self) {
         self.host.tasks().leave(self.caller.task);
+        // An open file may outlive its descriptor, and somebody may sleep on it in this task's name.
+        self.interrupt();
         self.regions.clear();
         drop(self.descriptors.close());
         self.host.locks().end_task(self.caller.task);

@@ -1,16 +1,25 @@
-//! Paths: working directory, status, links, and names that come and go.
+//! Names: working directory, links, and names that come and go.
 
-use nxvfs_abi::filesystem::{SET_ATIME, SET_GID, SET_MODE, SET_MTIME, SET_SIZE, SET_UID, SetAttr, StatFs};
-use nxvfs_abi::{Grow, Timespec, types::mode};
+use nxvfs_abi::types::mode;
 
-use super::Task;
+use super::at::{AT_REMOVEDIR, AT_SYMLINK_FOLLOW, only};
+use super::{At, Task};
+use crate::base::sync::Arc;
 use crate::base::{Errno, Result};
-use crate::tree::{EXECUTE, Follow, Stat, WRITE};
+use crate::tree::{Dentry, EXECUTE, Follow};
 
 impl Task {
     /// Changes the working directory. POSIX `chdir`: ENOENT, ENOTDIR, EACCES, ELOOP, ENAMETOOLONG.
     pub fn chdir(&self, path: impl AsRef<[u8]>) -> Result<()> {
-        let dentry = self.host.tree().resolve(&self.caller, &self.base(), path.as_ref())?;
+        self.enter(self.host.tree().resolve(&self.caller, &self.base(), path.as_ref())?)
+    }
+
+    /// Changes it to an open directory. POSIX `fchdir`: EBADF, ENOTDIR, EACCES.
+    pub fn fchdir(&self, fd: u32) -> Result<()> {
+        self.enter(self.descriptors.get(fd)?.dentry().clone())
+    }
+
+    fn enter(&self, dentry: Arc<Dentry>) -> Result<()> {
         if !dentry.inode().is_directory() {
             return Err(Errno::ENOTDIR.into());
         }
@@ -25,69 +34,113 @@ impl Task {
         self.base().path()
     }
 
-    /// Attributes of what a path names, links followed. POSIX `stat`.
-    pub fn stat(&self, path: impl AsRef<[u8]>) -> Result<Stat> {
-        self.status(path.as_ref(), Follow::Yes)
-    }
-
-    /// Attributes of what a path names; of a link in the last place, the link's own. POSIX `lstat`.
-    pub fn lstat(&self, path: impl AsRef<[u8]>) -> Result<Stat> {
-        self.status(path.as_ref(), Follow::No)
-    }
-
-    fn status(&self, path: &[u8], follow: Follow) -> Result<Stat> {
-        let dentry = self.host.tree().find(&self.caller, &self.base(), path, follow)?;
-        dentry.inode().stat(&self.caller.ctx())
-    }
-
-    /// The target of a symbolic link. POSIX `readlink`: EINVAL if it is none.
-    pub fn readlink(&self, path: impl AsRef<[u8]>) -> Result<Vec<u8>> {
-        let dentry = self.host.tree().find(&self.caller, &self.base(), path.as_ref(), Follow::No)?;
-        dentry.inode().readlink(&self.caller.ctx())
-    }
-
     /// The absolute path without links, `.` and `..`.
     pub fn canonical(&self, path: impl AsRef<[u8]>) -> Result<Vec<u8>> {
         Ok(self.host.tree().resolve(&self.caller, &self.base(), path.as_ref())?.path())
     }
 
-    /// Sizes of the volume that holds a path. POSIX `statvfs`; in the host's own tree those of
-    /// its files in RAM.
-    pub fn statfs(&self, path: impl AsRef<[u8]>) -> Result<StatFs> {
-        let dentry = self.host.tree().resolve(&self.caller, &self.base(), path.as_ref())?;
-        self.host.tree().statfs(&self.caller.ctx(), dentry.inode())
+    /// The permission bits that new files do not get. POSIX `umask` without its change.
+    pub fn umask(&self) -> u32 {
+        self.caller.umask()
+    }
+
+    /// Changes them for this task and answers the old ones. POSIX `umask`.
+    pub fn set_umask(&self, mask: u32) -> u32 {
+        self.caller.set_umask(mask)
+    }
+
+    /// The target of a symbolic link. POSIX `readlink`: EINVAL if it is none.
+    pub fn readlink(&self, path: impl AsRef<[u8]>) -> Result<Vec<u8>> {
+        self.readlink_at(At::Cwd, path)
+    }
+
+    /// As [`Task::readlink`], from an open directory. POSIX `readlinkat`.
+    pub fn readlink_at(&self, at: impl Into<At>, path: impl AsRef<[u8]>) -> Result<Vec<u8>> {
+        let base = self.base_of(at, path.as_ref())?;
+        let dentry = self.host.tree().find(&self.caller, &base, path.as_ref(), Follow::No)?;
+        dentry.inode().readlink(&self.caller.ctx())
     }
 
     /// Makes a directory. POSIX `mkdir`.
     pub fn mkdir(&self, path: impl AsRef<[u8]>, permissions: u32) -> Result<()> {
-        self.host.tree().mkdir(&self.caller, &self.base(), path.as_ref(), permissions)
+        self.mkdir_at(At::Cwd, path, permissions)
+    }
+
+    /// As [`Task::mkdir`], from an open directory. POSIX `mkdirat`.
+    pub fn mkdir_at(&self, at: impl Into<At>, path: impl AsRef<[u8]>, permissions: u32) -> Result<()> {
+        let base = self.base_of(at, path.as_ref())?;
+        self.host.tree().mkdir(&self.caller, &base, path.as_ref(), permissions)
     }
 
     /// Takes an empty directory away. POSIX `rmdir`.
     pub fn rmdir(&self, path: impl AsRef<[u8]>) -> Result<()> {
-        self.host.tree().rmdir(&self.caller, &self.base(), path.as_ref())
+        self.unlink_at(At::Cwd, path, AT_REMOVEDIR)
     }
 
     /// Takes a name away. POSIX `unlink`.
     pub fn unlink(&self, path: impl AsRef<[u8]>) -> Result<()> {
-        self.host.tree().unlink(&self.caller, &self.base(), path.as_ref())
+        self.unlink_at(At::Cwd, path, 0)
+    }
+
+    /// As [`Task::unlink`], or with [`AT_REMOVEDIR`] as [`Task::rmdir`], from an open directory. POSIX `unlinkat`.
+    pub fn unlink_at(&self, at: impl Into<At>, path: impl AsRef<[u8]>, flags: u32) -> Result<()> {
+        only(flags, AT_REMOVEDIR)?;
+        let (base, tree) = (self.base_of(at, path.as_ref())?, self.host.tree());
+        if flags & AT_REMOVEDIR != 0 {
+            return tree.rmdir(&self.caller, &base, path.as_ref());
+        }
+        tree.unlink(&self.caller, &base, path.as_ref())
     }
 
     /// Makes a symbolic link at `path`. POSIX `symlink`.
     pub fn symlink(&self, target: impl AsRef<[u8]>, path: impl AsRef<[u8]>) -> Result<()> {
-        self.host.tree().symlink(&self.caller, &self.base(), target.as_ref(), path.as_ref())
+        self.symlink_at(target, At::Cwd, path)
     }
 
-    /// Gives a file one more name. POSIX `link`.
+    /// As [`Task::symlink`], from an open directory. POSIX `symlinkat`.
+    pub fn symlink_at(
+        &self,
+        target: impl AsRef<[u8]>,
+        at: impl Into<At>,
+        path: impl AsRef<[u8]>,
+    ) -> Result<()> {
+        let base = self.base_of(at, path.as_ref())?;
+        self.host.tree().symlink(&self.caller, &base, target.as_ref(), path.as_ref())
+    }
+
+    /// Gives a file one more name; of a link, the link. POSIX `link`.
     pub fn link(&self, old: impl AsRef<[u8]>, new: impl AsRef<[u8]>) -> Result<()> {
-        self.host.tree().link(&self.caller, &self.base(), old.as_ref(), new.as_ref())
+        self.link_at(At::Cwd, old, At::Cwd, new, 0)
     }
 
-    /// Makes a special node; `rdev` is `(major << 32) | minor`. POSIX `mknod`: EINVAL for other types.
+    /// As [`Task::link`], from open directories; with [`AT_SYMLINK_FOLLOW`] what a link leads to. POSIX `linkat`.
+    pub fn link_at(
+        &self,
+        old_at: impl Into<At>,
+        old: impl AsRef<[u8]>,
+        new_at: impl Into<At>,
+        new: impl AsRef<[u8]>,
+        flags: u32,
+    ) -> Result<()> {
+        only(flags, AT_SYMLINK_FOLLOW)?;
+        let (old, new) = (old.as_ref(), new.as_ref());
+        let (old_base, new_base) = (self.base_of(old_at, old)?, self.base_of(new_at, new)?);
+        let follow = if flags == AT_SYMLINK_FOLLOW { Follow::Yes } else { Follow::No };
+        self.host.tree().link(&self.caller, (&old_base, old), (&new_base, new), follow)
+    }
+
+    /// Makes a special node; `rdev` is `(major << 32) | minor`. POSIX `mknod`: EINVAL for other types, EPERM for device
+    /// nodes by others than user 0.
     pub fn mknod(&self, path: impl AsRef<[u8]>, mode: u32, rdev: u64) -> Result<()> {
+        self.mknod_at(At::Cwd, path, mode, rdev)
+    }
+
+    /// As [`Task::mknod`], from an open directory. POSIX `mknodat`.
+    pub fn mknod_at(&self, at: impl Into<At>, path: impl AsRef<[u8]>, mode: u32, rdev: u64) -> Result<()> {
+        let base = self.base_of(at, path.as_ref())?;
         match mode & mode::S_IFMT {
             mode::S_IFIFO | mode::S_IFSOCK | mode::S_IFCHR | mode::S_IFBLK | mode::S_IFREG => {
-                self.host.tree().mknod(&self.caller, &self.base(), path.as_ref(), mode, rdev)
+                self.host.tree().mknod(&self.caller, &base, path.as_ref(), mode, rdev)
             }
             _ => Err(Errno::EINVAL.into()),
         }
@@ -95,63 +148,20 @@ impl Task {
 
     /// Renames, replacing what has the new name. POSIX `rename`; `flags` are `RENAME_*` of the contract.
     pub fn rename(&self, old: impl AsRef<[u8]>, new: impl AsRef<[u8]>, flags: u32) -> Result<()> {
-        self.host.tree().rename(&self.caller, &self.base(), old.as_ref(), new.as_ref(), flags)
+        self.rename_at(At::Cwd, old, At::Cwd, new, flags)
     }
 
-    /// Changes permission bits. POSIX `chmod`.
-    pub fn chmod(&self, path: impl AsRef<[u8]>, permissions: u32) -> Result<()> {
-        self.set(path.as_ref(), &SetAttr { valid: SET_MODE, mode: permissions & 0o7777, ..Grow::empty() })
-    }
-
-    /// Changes owner and group; `None` leaves one as it is. POSIX `chown`.
-    pub fn chown(&self, path: impl AsRef<[u8]>, uid: Option<u32>, gid: Option<u32>) -> Result<()> {
-        let valid = uid.map_or(0, |_| SET_UID) | gid.map_or(0, |_| SET_GID);
-        let (uid, gid) = (uid.unwrap_or(0), gid.unwrap_or(0));
-        self.set(path.as_ref(), &SetAttr { valid, uid, gid, ..Grow::empty() })
-    }
-
-    /// Changes the times of last access and change; `None` leaves one as it is. POSIX `utimensat`.
-    pub fn utimens(
+    /// As [`Task::rename`], from open directories. POSIX `renameat`, Linux `renameat2`.
+    pub fn rename_at(
         &self,
-        path: impl AsRef<[u8]>,
-        atime: Option<Timespec>,
-        mtime: Option<Timespec>,
+        old_at: impl Into<At>,
+        old: impl AsRef<[u8]>,
+        new_at: impl Into<At>,
+        new: impl AsRef<[u8]>,
+        flags: u32,
     ) -> Result<()> {
-        let valid = atime.map_or(0, |_| SET_ATIME) | mtime.map_or(0, |_| SET_MTIME);
-        let (atime, mtime) = (atime.unwrap_or_default(), mtime.unwrap_or_default());
-        if atime.nanoseconds > 999_999_999 || mtime.nanoseconds > 999_999_999 {
-            return Err(Errno::EINVAL.into());
-        }
-        self.set(path.as_ref(), &SetAttr { valid, atime, mtime, ..Grow::empty() })
-    }
-
-    /// Whether the mode bits allow `want`: a sum of 4 (read), 2 (write) and 1 (execute), or 0 for being there. POSIX
-    /// `access`, by the effective user. Errors: EACCES, EROFS, and those of the walk.
-    pub fn access(&self, path: impl AsRef<[u8]>, want: u32) -> Result<()> {
-        let dentry = self.host.tree().resolve(&self.caller, &self.base(), path.as_ref())?;
-        if !self.caller.may(&dentry.inode().attr(&self.caller.ctx())?, want) {
-            return Err(Errno::EACCES.into());
-        }
-        let read_only = dentry.inode().mount().is_some_and(|m| m.read_only());
-        if want & WRITE != 0 && read_only {
-            return Err(Errno::EROFS.into());
-        }
-        Ok(())
-    }
-
-    /// Changes a file's length. POSIX `truncate`.
-    pub fn truncate(&self, path: impl AsRef<[u8]>, size_bytes: u64) -> Result<()> {
-        if size_bytes > i64::MAX as u64 {
-            return Err(Errno::EFBIG.into());
-        }
-        self.set(path.as_ref(), &SetAttr { valid: SET_SIZE, size_bytes, ..Grow::empty() })
-    }
-
-    fn set(&self, path: &[u8], set: &SetAttr) -> Result<()> {
-        let dentry = self.host.tree().resolve(&self.caller, &self.base(), path)?;
-        if set.valid & SET_SIZE != 0 && dentry.inode().is_directory() {
-            return Err(Errno::EISDIR.into());
-        }
-        self.host.tree().set_attr(&self.caller, dentry.inode(), set)
+        let (old, new) = (old.as_ref(), new.as_ref());
+        let (old_base, new_base) = (self.base_of(old_at, old)?, self.base_of(new_at, new)?);
+        self.host.tree().rename(&self.caller, (&old_base, old), (&new_base, new), flags)
     }
 }

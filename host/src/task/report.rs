@@ -4,23 +4,33 @@ use std::path::PathBuf;
 
 use super::Host;
 use crate::base::Holder;
-use crate::tree::Agreement;
+use crate::base::sync::lock;
+use crate::device::CacheStatus;
+use crate::tree::{Agreement, MountFlags};
 
 /// An attached device.
 #[derive(Clone, Debug)]
 pub struct DeviceStatus {
     /// Its node.
     pub node: String,
-    /// Name of the plugin.
+    /// Name of the plugin; empty if a program offers the device itself.
     pub plugin: String,
     /// Name of the driver.
     pub driver: String,
-    /// Bytes of a sector.
+    /// `block` or `character`.
+    pub kind: &'static str,
+    /// Bytes of a sector; 0 of a character device.
     pub sector_size_bytes: u32,
-    /// Number of sectors.
+    /// Number of sectors; 0 of a character device.
     pub sector_count: u64,
     /// Whether it can be written.
     pub writable: bool,
+    /// Of a partition: its device's node, and the sector of that at which it begins.
+    pub parent: Option<(String, u64)>,
+    /// What the user gave when it was attached.
+    pub given: Vec<(String, String)>,
+    /// The cache of its medium; `None` where the medium is used as memory.
+    pub cache: Option<CacheStatus>,
     /// Who uses it.
     pub users: Vec<Holder>,
 }
@@ -40,6 +50,8 @@ pub struct MountStatus {
     pub block_driver: Option<String>,
     /// Whether nothing may be changed.
     pub read_only: bool,
+    /// The options that the host keeps; `Display` says them as `-o` would.
+    pub flags: MountFlags,
     /// What was agreed on mapping.
     pub agreement: Agreement,
     /// Who uses it.
@@ -57,12 +69,30 @@ impl Host {
                 node: super::shown(dentry),
                 plugin: device.plugin().to_owned(),
                 driver: device.driver().to_owned(),
+                kind: "block",
                 sector_size_bytes: device.geometry().sector_size_bytes,
                 sector_count: device.geometry().sector_count,
                 writable: device.writable(),
+                parent: device.parent().map(|(node, start)| (node.to_string(), start)),
+                given: device.given().to_vec(),
+                cache: device.cache_status(),
                 users: device.holders().list(),
             })
             .collect();
+        let characters: Vec<_> = lock(&self.characters).clone();
+        list.extend(characters.iter().map(|(device, dentry)| DeviceStatus {
+            node: super::shown(dentry),
+            plugin: device.plugin().to_owned(),
+            driver: device.driver().to_owned(),
+            kind: "character",
+            sector_size_bytes: 0,
+            sector_count: 0,
+            writable: true,
+            parent: None,
+            given: Vec::new(),
+            cache: None,
+            users: device.holders().list(),
+        }));
         list.sort_by(|a, b| a.node.cmp(&b.node));
         list
     }
@@ -83,6 +113,7 @@ impl Host {
                 plugin: mount.volume().instance().module().name().to_owned(),
                 block_driver: mount.device().map(|d| d.driver().to_owned()),
                 read_only: mount.read_only(),
+                flags: mount.flags(),
                 agreement: mount.agreement().clone(),
                 users: mount.holders().list(),
             })

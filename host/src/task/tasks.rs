@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::{Cwd, Task};
 use crate::base::sync::{Arc, Mutex, RwLock, Weak, lock, read};
 use crate::file::{DescriptorTable, OpenFile};
-use crate::mapping::{Region, Regions};
+use crate::mapping::{Regions, Row};
 use crate::tree::Dentry;
 
 /// A task from outside: nothing of it is kept.
@@ -23,7 +23,7 @@ impl TaskView {
         self.descriptors.upgrade().map(|table| table.list()).unwrap_or_default()
     }
 
-    pub(super) fn regions(&self) -> Vec<Region> {
+    pub(super) fn regions(&self) -> Vec<Row> {
         self.regions.upgrade().map(|regions| regions.list()).unwrap_or_default()
     }
 

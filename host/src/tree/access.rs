@@ -1,7 +1,11 @@
 //! Who calls, and what the mode bits let them do.
 
 use nxvfs_abi::filesystem::Attr;
+use nxvfs_abi::types::mode;
 use nxvfs_abi::{Ctx, Grow};
+
+use crate::base::sync::{AtomicU32, Ordering};
+use crate::base::{Errno, Result};
 
 /// Permission to execute a file or search a directory.
 pub const EXECUTE: u32 = 1;
@@ -11,7 +15,7 @@ pub const WRITE: u32 = 2;
 pub const READ: u32 = 4;
 
 /// The credentials of a call.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Caller {
     /// Number of the task; 0 for the host.
     pub task: u64,
@@ -21,24 +25,48 @@ pub struct Caller {
     pub gid: u32,
     /// Supplementary groups.
     pub groups: Vec<u32>,
-    /// File mode mask.
-    pub umask: u32,
+    umask: AtomicU32,
+    /// Whose end ends this caller's sleep: the token of a [`Relay`](crate::base::wait::Relay), or 0.
+    pub cancel: u64,
+}
+
+impl Clone for Caller {
+    fn clone(&self) -> Self {
+        Self { groups: self.groups.clone(), umask: AtomicU32::new(self.umask()), ..*self }
+    }
 }
 
 impl Caller {
+    /// The credentials of a task, with the usual mask.
+    pub fn new(task: u64, uid: u32, gid: u32, groups: &[u32]) -> Self {
+        Self { task, uid, gid, groups: groups.to_vec(), umask: AtomicU32::new(0o022), cancel: 0 }
+    }
+
     /// The host itself: user 0.
     pub fn host() -> Self {
-        Self { task: 0, uid: 0, gid: 0, groups: Vec::new(), umask: 0o022 }
+        Self::new(0, 0, 0, &[])
+    }
+
+    /// The file mode mask: permission bits that new files do not get.
+    pub fn umask(&self) -> u32 {
+        self.umask.load(Ordering::Relaxed)
+    }
+
+    /// Changes the mask and answers the old one.
+    pub fn set_umask(&self, mask: u32) -> u32 {
+        self.umask.swap(mask & 0o777, Ordering::Relaxed)
     }
 
     /// The form that crosses to plugins.
     pub fn ctx(&self) -> Ctx {
-        Ctx { uid: self.uid, gid: self.gid, umask: self.umask, task: self.task, ..Grow::empty() }
-    }
-
-    /// Whether the caller is in a group.
-    pub fn is_in(&self, gid: u32) -> bool {
-        self.gid == gid || self.groups.contains(&gid)
+        Ctx {
+            uid: self.uid,
+            gid: self.gid,
+            umask: self.umask(),
+            task: self.task,
+            cancel: self.cancel,
+            ..Grow::empty()
+        }
     }
 
     /// Whether the mode bits allow `want` ([`READ`], [`WRITE`], [`EXECUTE`]). User 0 may do everything, but execute
@@ -46,16 +74,60 @@ impl Caller {
     pub fn may(&self, attr: &Attr, want: u32) -> bool {
         let mode = attr.mode;
         if self.uid == 0 {
-            let directory = attr.file_type() == nxvfs_abi::types::mode::S_IFDIR;
+            let directory = attr.file_type() == mode::S_IFDIR;
             return want & EXECUTE == 0 || directory || mode & 0o111 != 0;
         }
         let bits = if attr.uid == self.uid {
             mode >> 6
-        } else if self.is_in(attr.gid) {
+        } else if self.is_member(attr.gid) {
             mode >> 3
         } else {
             mode
         };
         bits & want == want
     }
+
+    /// Whether it is of that group.
+    pub fn is_member(&self, gid: u32) -> bool {
+        gid == self.gid || self.groups.contains(&gid)
+    }
+
+    /// Whether it may do what only the owner may.
+    pub fn owns(&self, attr: &Attr) -> bool {
+        self.uid == 0 || self.uid == attr.uid
+    }
+
+    /// POSIX: from a directory with the sticky bit (`S_ISVTX`) only the owner of the entry or of the directory takes
+    /// a name away. Errors: EPERM.
+    pub fn may_take(&self, dir: &Attr, victim: &Attr) -> Result<()> {
+        if dir.mode & mode::S_ISVTX == 0 || self.owns(dir) || self.owns(victim) {
+            return Ok(());
+        }
+        Err(Errno::EPERM.into())
+    }
+
+    /// With whose credentials, and with which mode, a node is made in a directory. With `S_ISGID` the directory hands
+    /// down its group, and the bit itself to directories; a program gets the bit only from a member of that group.
+    pub fn making_in(&self, dir: &Attr, mode: u32) -> (Ctx, u32) {
+        let ctx = self.ctx();
+        if dir.mode & mode::S_ISGID == 0 {
+            return (ctx, mode);
+        }
+        const PROGRAM: u32 = mode::S_ISGID | 0o010;
+        let mode = match mode & mode::S_IFMT {
+            mode::S_IFDIR => mode | mode::S_ISGID,
+            _ if mode & PROGRAM == PROGRAM && self.uid != 0 && !self.is_member(dir.gid) => {
+                mode & !mode::S_ISGID
+            }
+            _ => mode,
+        };
+        (Ctx { gid: dir.gid, ..ctx }, mode)
+    }
+}
+
+/// The bits by which a program runs as its owner or group, as far as these attributes have them; they end when
+/// others change owner or content. Without the right to execute for the group `S_ISGID` means something else.
+pub(super) fn loan(mode: u32) -> u32 {
+    let group = if mode & 0o010 != 0 { mode::S_ISGID } else { 0 };
+    mode & (mode::S_ISUID | group)
 }

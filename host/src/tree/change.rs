@@ -3,18 +3,22 @@
 //! In a volume the file system makes the change and the host keeps its cache right; in the host's own tree the
 //! dentries are the truth.
 
+use nxvfs_abi::Ctx;
+use nxvfs_abi::filesystem::Attr;
 use nxvfs_abi::types::mode;
 
 use super::access::{Caller, WRITE};
 use super::dentry::Dentry;
 use super::inode::{Inode, VolumeNode};
 use super::mount::Mount;
+use super::nodes::open_to_take;
 use super::pseudo::PseudoKind;
 use super::walk::{Follow, Walked};
 use super::{Tree, TreeError, show};
 use crate::base::sync::Arc;
 use crate::base::{Errno, Result};
 use crate::bridge::FoundNode;
+use crate::device::Fifo;
 
 /// The place of a name that shall come, go or move.
 struct Spot<'a> {
@@ -79,30 +83,39 @@ impl Tree {
         Ok((walked, dentry))
     }
 
-    pub(super) fn may_change(&self, caller: &Caller, dir: &Dentry) -> Result<()> {
+    /// Whether names may come and go in a directory; answers its attributes. Errors: EROFS, EACCES.
+    pub(super) fn may_change(&self, caller: &Caller, dir: &Dentry) -> Result<Attr> {
         if let Some(mount) = dir.inode().mount() {
-            mount.need_writable()?;
+            let _change = mount.change()?;
         }
-        if caller.uid == 0 || caller.may(&dir.inode().attr(&caller.ctx())?, WRITE) {
+        let attr = dir.inode().attr(&caller.ctx())?;
+        if caller.may(&attr, WRITE) { Ok(attr) } else { Err(Errno::EACCES.into()) }
+    }
+
+    /// Whether this name may be taken away. Errors: as [`Tree::may_change`]; EPERM by the sticky bit.
+    pub(super) fn may_take(&self, caller: &Caller, dir: &Dentry, victim: &Dentry) -> Result<()> {
+        let attr = self.may_change(caller, dir)?;
+        if caller.uid == 0 || attr.mode & mode::S_ISVTX == 0 {
             return Ok(());
         }
-        Err(Errno::EACCES.into())
+        caller.may_take(&attr, &victim.inode().attr(&caller.ctx())?)
     }
 
     /// Makes a directory. Errors: EEXIST, ENOENT, EROFS, EACCES.
     pub fn mkdir(&self, caller: &Caller, base: &Arc<Dentry>, path: &[u8], permissions: u32) -> Result<()> {
         let walked = self.walk_to_make(caller, base, path, true)?;
-        self.may_change(caller, &walked.parent)?;
-        let permissions = permissions & 0o7777 & !caller.umask;
+        let above = self.may_change(caller, &walked.parent)?;
+        let permissions = permissions & 0o1777 & !caller.umask();
         match walked.parent.inode() {
             Inode::Pseudo(_) => {
                 let (dir, kind) = (&walked.parent, PseudoKind::Directory);
                 // POSIX leaves the other bits to the system; Linux takes none but the sticky one.
                 self.add_pseudo(caller, dir, &walked.name, kind, permissions & 0o1777).map(drop)
             }
-            Inode::Volume(node) => self.make(caller, &walked, node, |mount, ctx, dir, name| {
-                mount.volume().mkdir(ctx, dir, name, mode::S_IFDIR | permissions)
-            }),
+            Inode::Volume(node) => {
+                let (ctx, mode) = caller.making_in(&above, mode::S_IFDIR | permissions);
+                self.make(&ctx, &walked, node, |mount, dir, name| mount.volume().mkdir(&ctx, dir, name, mode))
+            }
         }
     }
 
@@ -112,20 +125,23 @@ impl Tree {
             return Err(Errno::ENOENT.into());
         }
         let walked = self.walk_to_make(caller, base, path, false)?;
-        self.may_change(caller, &walked.parent)?;
+        let above = self.may_change(caller, &walked.parent)?;
         match walked.parent.inode() {
             Inode::Pseudo(_) => {
                 let (dir, kind) = (&walked.parent, PseudoKind::Link(target.into()));
                 self.add_pseudo(caller, dir, &walked.name, kind, 0o777).map(drop)
             }
-            Inode::Volume(node) => self.make(caller, &walked, node, |mount, ctx, dir, name| {
-                mount.volume().symlink(ctx, dir, name, target)
-            }),
+            Inode::Volume(node) => {
+                let (ctx, _) = caller.making_in(&above, mode::S_IFLNK);
+                self.make(&ctx, &walked, node, |mount, dir, name| {
+                    mount.volume().symlink(&ctx, dir, name, target)
+                })
+            }
         }
     }
 
-    /// Makes a special node in a volume, or a regular file. Errors: EEXIST, EROFS, EACCES, EPERM in the host's own tree for
-    /// other nodes than files.
+    /// Makes a special node, or a regular file; in the host's own tree of special nodes only FIFOs. Errors: EEXIST, EROFS,
+    /// EACCES, EPERM in the host's own tree, and for device nodes by others than user 0.
     pub fn mknod(
         &self,
         caller: &Caller,
@@ -135,33 +151,49 @@ impl Tree {
         rdev: u64,
     ) -> Result<()> {
         let walked = self.walk_to_make(caller, base, path, false)?;
-        self.may_change(caller, &walked.parent)?;
+        let above = self.may_change(caller, &walked.parent)?;
+        if caller.uid != 0 && matches!(mode & mode::S_IFMT, mode::S_IFCHR | mode::S_IFBLK) {
+            return Err(Errno::EPERM.into());
+        }
         let Inode::Volume(node) = walked.parent.inode() else {
+            let (dir, name) = (&walked.parent, &walked.name);
             if mode & mode::S_IFMT == mode::S_IFREG {
-                return self.add_file(caller, &walked.parent, &walked.name, mode).map(drop);
+                return self.add_file(caller, dir, name, mode).map(drop);
+            }
+            if mode & mode::S_IFMT == mode::S_IFIFO {
+                let kind = PseudoKind::Node(Arc::new(Fifo::default()));
+                return self.add_pseudo(caller, dir, name, kind, mode & 0o7777 & !caller.umask()).map(drop);
             }
             return Err(
                 TreeError::PseudoOnly { path: show(path), action: "make such a node".to_owned() }.into()
             );
         };
-        self.make(caller, &walked, node, |mount, ctx, dir, name| {
-            mount.volume().mknod(ctx, dir, name, mode & !caller.umask, rdev)
-        })
+        let (ctx, mode) = caller.making_in(&above, mode & !caller.umask());
+        self.make(&ctx, &walked, node, |mount, dir, name| mount.volume().mknod(&ctx, dir, name, mode, rdev))
     }
 
     /// Gives a file one more name. Errors: EXDEV, EPERM (a directory; a device's node), EEXIST, EROFS, EACCES.
-    pub fn link(&self, caller: &Caller, base: &Arc<Dentry>, old: &[u8], new: &[u8]) -> Result<()> {
-        let old_dentry = self.find(caller, base, old, Follow::No)?;
-        let walked = self.walk_to_make(caller, base, new, false)?;
+    pub fn link(
+        &self,
+        caller: &Caller,
+        (old_base, old): (&Arc<Dentry>, &[u8]),
+        (new_base, new): (&Arc<Dentry>, &[u8]),
+        follow: Follow,
+    ) -> Result<()> {
+        let old_dentry = self.find(caller, old_base, old, follow)?;
+        let walked = self.walk_to_make(caller, new_base, new, false)?;
         match (old_dentry.inode(), walked.parent.inode()) {
             (Inode::Volume(old), Inode::Volume(dir)) if Arc::ptr_eq(old.mount(), dir.mount()) => {
+                self.may_change(caller, &walked.parent)?;
                 if old_dentry.inode().is_directory() {
                     return Err(Errno::EPERM.into());
                 }
-                self.may_change(caller, &walked.parent)?;
-                self.make(caller, &walked, dir, |mount, ctx, dir, name| {
-                    mount.volume().link(ctx, old.node(), dir, name)
-                })
+                let ctx = caller.ctx();
+                let made = self.make(&ctx, &walked, dir, |mount, dir, name| {
+                    mount.volume().link(&ctx, old.node(), dir, name)
+                });
+                old.expire();
+                made
             }
             (Inode::Pseudo(_), Inode::Pseudo(_)) => {
                 self.may_change(caller, &walked.parent)?;
@@ -181,12 +213,13 @@ impl Tree {
         mode: u32,
         flags: u32,
     ) -> Result<(Arc<Dentry>, u64)> {
-        self.may_change(caller, dir)?;
+        let above = self.may_change(caller, dir)?;
         let Inode::Volume(node) = dir.inode() else { return Err(Errno::EPERM.into()) };
         let mount = node.mount();
-        let _alive = mount.enter()?;
+        let _change = mount.change()?;
         let epoch = mount.epoch();
-        let made = mount.volume().create(&caller.ctx(), node.node(), name, mode, flags);
+        let (ctx, mode) = caller.making_in(&above, mode);
+        let made = mount.volume().create(&ctx, node.node(), name, mode, flags);
         if made.as_ref().is_err_and(|e| e.errno() == Errno::EEXIST) {
             // Another made it and has not come to say so: that it is not there must not be believed any longer.
             dir.forget_missing(name);
@@ -194,33 +227,34 @@ impl Tree {
         let made = made?;
         dir.note_change();
         node.expire();
+        mount.settle(&ctx, node.node())?;
         Ok((mount.remember(dir, name, &made.found, dir.change_number(), epoch), made.handle))
     }
 
     /// Makes a node in a volume and remembers its name.
     fn make(
         &self,
-        caller: &Caller,
+        ctx: &Ctx,
         walked: &Walked,
         dir: &Arc<VolumeNode>,
-        make: impl FnOnce(&Arc<Mount>, &nxvfs_abi::Ctx, u64, &[u8]) -> Result<FoundNode>,
+        make: impl FnOnce(&Arc<Mount>, u64, &[u8]) -> Result<FoundNode>,
     ) -> Result<()> {
         let mount = dir.mount();
-        let _alive = mount.enter()?;
+        let _change = mount.change()?;
         let epoch = mount.epoch();
-        let found = make(mount, &caller.ctx(), dir.node(), &walked.name)?;
+        let found = make(mount, dir.node(), &walked.name)?;
         walked.parent.note_change();
         dir.expire();
         let change = walked.parent.change_number();
         mount.remember(&walked.parent, &walked.name, &found, change, epoch);
-        Ok(())
+        mount.settle(ctx, dir.node())
     }
 
     /// Takes a name away that is no directory's. Errors: ENOENT, EISDIR, EROFS, EBUSY (a device that is attached).
     pub fn unlink(&self, caller: &Caller, base: &Arc<Dentry>, path: &[u8]) -> Result<()> {
         let (walked, dentry) = self.walk_to_take(caller, base, path)?;
-        self.may_change(caller, &walked.parent)?;
-        self.may_take_pseudo(caller, &walked.parent, &dentry)?;
+        self.may_take(caller, &walked.parent, &dentry)?;
+        open_to_take(&walked.parent)?;
         if dentry.inode().is_directory() {
             return Err(Errno::EISDIR.into());
         }
@@ -244,8 +278,8 @@ impl Tree {
     /// Takes an empty directory away. Errors: ENOENT, ENOTDIR, ENOTEMPTY, EBUSY (a mount point), EROFS.
     pub fn rmdir(&self, caller: &Caller, base: &Arc<Dentry>, path: &[u8]) -> Result<()> {
         let (walked, dentry) = self.walk_to_take(caller, base, path)?;
-        self.may_change(caller, &walked.parent)?;
-        self.may_take_pseudo(caller, &walked.parent, &dentry)?;
+        self.may_take(caller, &walked.parent, &dentry)?;
+        open_to_take(&walked.parent)?;
         super::need_directory(dentry.inode())?;
         match (walked.parent.inode(), dentry.inode()) {
             (Inode::Pseudo(_), Inode::Pseudo(_)) => self.remove_pseudo(&dentry),
@@ -258,7 +292,7 @@ impl Tree {
 
     fn take(&self, caller: &Caller, spot: &Spot<'_>, dir: &Arc<VolumeNode>, directory: bool) -> Result<()> {
         let mount = dir.mount();
-        let _alive = mount.enter()?;
+        let _change = mount.change()?;
         let ctx = caller.ctx();
         let known = mount.lookup(&ctx, spot.dir, spot.name)?;
         if known.as_ref().is_some_and(|d| d.mounted().is_some()) {
@@ -275,6 +309,6 @@ impl Tree {
             node.expire();
         }
         drop(spot.dir.forget_child(spot.name));
-        Ok(())
+        mount.settle(&ctx, dir.node())
     }
 }

@@ -164,7 +164,7 @@ impl Dentry {
     /// The dentry that users see here: the root of what is mounted here, and there, and so on.
     pub fn topmost(self: &Arc<Self>) -> Arc<Self> {
         let mut at = self.clone();
-        while let Some(root) = at.mounted().and_then(|m| m.root()) {
+        while let Some(root) = at.mounted().and_then(|m| m.used_root()) {
             at = root;
         }
         at

@@ -7,9 +7,10 @@ use rustix::time::{ClockId, clock_gettime};
 
 use super::mount::Mount;
 use super::pseudo::{PseudoKind, PseudoNode};
-use crate::base::sync::{Arc, AtomicBool, AtomicU64, Ordering, RwLock, read, write};
+use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, RwLock, Weak, lock, read, write};
 use crate::base::{Errno, Result};
 use crate::bridge::FoundNode;
+use crate::device::{Change, Fifo, Pipe, Residence};
 
 /// Attributes with the number of the volume, as `stat` tells them.
 #[derive(Clone, Copy)]
@@ -28,8 +29,14 @@ pub struct VolumeNode {
     /// What the file system counts for us; given back when the object ends.
     count: AtomicU64,
     attr: RwLock<Known>,
-    /// The host changed something that the attributes depend on: they are asked for again when somebody needs them.
-    stale: AtomicBool,
+    resident: Residence,
+    /// How often the host changed something that the attributes depend on: attributes that were asked for before the
+    /// last change are asked for again when somebody needs them.
+    changes: AtomicU64,
+    /// The change after which they were last asked for.
+    asked: AtomicU64,
+    /// Of a FIFO: what its ends share, as long as one is open.
+    pipe: Mutex<Weak<Pipe>>,
 }
 
 /// Attributes and how long they may be trusted.
@@ -40,6 +47,8 @@ struct Known {
     valid_ns: u64,
     valid_until: u64,
     epoch: u64,
+    /// The number of changes when they were asked for.
+    seen: u64,
 }
 
 /// Monotonic time in nanoseconds, to a few milliseconds.
@@ -61,10 +70,19 @@ pub(super) fn still_valid(until: u64) -> bool {
 impl VolumeNode {
     pub(super) fn new(mount: Arc<Mount>, node: u64, attr: Attr, attr_valid_ns: u64) -> Arc<Self> {
         let file_type = attr.file_type();
-        let known =
-            Known { attr, valid_ns: attr_valid_ns, valid_until: until(attr_valid_ns), epoch: mount.epoch() };
-        let (attr, stale) = (RwLock::new(known), AtomicBool::new(false));
-        Arc::new(Self { mount, node, file_type, count: AtomicU64::new(0), attr, stale })
+        let (valid_ns, epoch) = (attr_valid_ns, mount.epoch());
+        let known = Known { attr, valid_ns, valid_until: until(valid_ns), epoch, seen: 0 };
+        Arc::new(Self {
+            mount,
+            node,
+            file_type,
+            count: AtomicU64::new(0),
+            attr: RwLock::new(known),
+            changes: AtomicU64::new(0),
+            asked: AtomicU64::new(0),
+            resident: Residence::default(),
+            pipe: Mutex::default(),
+        })
     }
 
     /// The mount.
@@ -77,30 +95,75 @@ impl VolumeNode {
         self.node
     }
 
-    /// Takes over the count and the attributes of one more answer about this node.
-    pub(super) fn adopt(&self, found: &FoundNode) {
-        self.count.fetch_add(1, Ordering::Relaxed);
-        self.set_attr(found.attr, found.attr_valid_ns);
+    /// The place of its copy in memory, if it is mapped.
+    pub fn resident(&self) -> &Residence {
+        &self.resident
     }
 
-    pub(super) fn set_attr(&self, attr: Attr, valid_ns: u64) {
+    /// Makes a change of the content that is no write, and what follows from it in memory.
+    pub fn change(&self, change: Change, below: &mut dyn FnMut() -> Result<()>) -> Result<()> {
+        let below = std::cell::RefCell::new(below);
+        self.resident.change(
+            || {
+                (*below.borrow_mut())()?;
+                if let (Change::Resize(len), Some(views)) = (change, self.resident.get()) {
+                    views.cut(len);
+                }
+                Ok(())
+            },
+            |memory| memory.change(change, &mut **below.borrow_mut()),
+        )
+    }
+
+    /// Takes over the count of one more answer about this node, and its attributes if they are needed.
+    pub(super) fn adopt(&self, found: &FoundNode) {
+        self.count.fetch_add(1, Ordering::Relaxed);
         let epoch = self.mount.epoch();
-        self.stale.store(false, Ordering::Release);
-        *write(&self.attr) = Known { attr, valid_ns, valid_until: until(valid_ns), epoch };
+        let known = *read(&self.attr);
+        let changed = known.seen != self.changes.load(Ordering::SeqCst);
+        if changed || known.epoch != epoch || !still_valid(known.valid_until) {
+            // What changed meanwhile stays to be asked for: the answer may be older than the change.
+            let (attr, valid_ns) = (found.attr, found.attr_valid_ns);
+            self.store(Known { attr, valid_ns, valid_until: until(valid_ns), epoch, seen: known.seen });
+        }
+    }
+
+    /// Begins to ask the file system for attributes: a change from now on makes its answer old.
+    pub(super) fn ask(&self) -> u64 {
+        let seen = self.changes.load(Ordering::SeqCst);
+        self.asked.fetch_max(seen, Ordering::SeqCst);
+        seen
+    }
+
+    /// Takes over an answer that was asked for at `seen`.
+    pub(super) fn learn(&self, attr: Attr, seen: u64) {
+        let valid_ns = read(&self.attr).valid_ns;
+        let epoch = self.mount.epoch();
+        self.store(Known { attr, valid_ns, valid_until: until(valid_ns), epoch, seen });
+    }
+
+    fn store(&self, fresh: Known) {
+        let mut known = write(&self.attr);
+        if fresh.seen >= known.seen {
+            *known = fresh;
+        }
     }
 
     /// Attributes, asked anew when they are no longer to be trusted. The type never changes; if the file system says
-    /// otherwise the node is stale.
+    /// otherwise the node is stale. Errors: EIO once the volume was taken away by force.
     pub fn attr(&self, ctx: &Ctx) -> Result<Attr> {
-        let Known { attr, valid_ns, valid_until, epoch } = *read(&self.attr);
-        let stale = self.stale.load(Ordering::Acquire);
-        if !stale && epoch == self.mount.epoch() && still_valid(valid_until) {
+        let Known { attr, valid_until, epoch, seen, .. } = *read(&self.attr);
+        if self.mount.volume().instance().is_revoked() {
+            return Err(Errno::EIO.into());
+        }
+        let unchanged = seen == self.changes.load(Ordering::SeqCst);
+        if unchanged && epoch == self.mount.epoch() && still_valid(valid_until) {
             return Ok(attr);
         }
-        let _alive = self.mount.enter()?;
+        let seen = self.ask();
         match self.mount.volume().getattr(ctx, self.node)? {
             Some(fresh) if fresh.file_type() == self.file_type => {
-                self.set_attr(fresh, valid_ns);
+                self.learn(fresh, seen);
                 Ok(fresh)
             }
             Some(_) => Err(Errno::ESTALE.into()),
@@ -108,12 +171,22 @@ impl VolumeNode {
         }
     }
 
-    /// Something was done that changes attributes: a transfer, a change of names.
+    /// Something was done that changes attributes: a transfer, a change of names. Called after it.
     pub fn expire(&self) {
-        // Looked at first, so that readers of one file do not fight for its cache line.
-        if !self.stale.load(Ordering::Relaxed) && self.mount.mutable() {
-            self.stale.store(true, Ordering::Release);
+        // Counted only if somebody asked since the last one, so that readers of one file do not fight for its cache
+        // line.
+        let changes = self.changes.load(Ordering::SeqCst);
+        if self.asked.load(Ordering::SeqCst) >= changes && self.mount.mutable() {
+            self.changes.fetch_add(1, Ordering::SeqCst);
         }
+    }
+
+    /// What a FIFO of the volume leads to: the file system keeps its name, the host its bytes while it is open.
+    pub fn fifo(&self) -> Fifo {
+        let mut known = lock(&self.pipe);
+        let pipe = known.upgrade().unwrap_or_default();
+        *known = Arc::downgrade(&pipe);
+        Fifo(pipe)
     }
 
     /// The last known attributes, without a call.
@@ -185,7 +258,6 @@ impl Inode {
                 _ => Err(Errno::EINVAL.into()),
             },
             Self::Volume(node) if node.file_type == mode::S_IFLNK => {
-                let _alive = node.mount.enter()?;
                 node.mount.volume().readlink(ctx, node.node, super::PATH_MAX_BYTES)
             }
             Self::Volume(_) => Err(Errno::EINVAL.into()),

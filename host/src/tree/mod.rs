@@ -8,8 +8,9 @@ mod attributes;
 mod cache;
 mod change;
 mod dentry;
+mod dependent;
 mod entries;
-mod gate;
+mod flags;
 mod inode;
 mod mount;
 mod mounting;
@@ -19,23 +20,31 @@ mod pseudo;
 mod pseudo_attributes;
 mod pseudo_file;
 mod pseudo_rename;
+mod remount;
 mod rename;
+mod unmount;
 mod walk;
 
 pub use access::{Caller, EXECUTE, READ, WRITE};
+pub use attributes::NewTime;
 pub use dentry::Dentry;
+pub use dependent::Dependent;
 pub use entries::{Entries, Entry, Listed, PseudoEntry};
+pub use flags::{FlagChange, MountFlags};
 pub use inode::{Inode, Stat, VolumeNode};
 pub use mount::Mount;
 pub use mounting::{MountSpec, Mounted};
 pub use negotiate::{Agreement, MmapMode, Tier};
 pub use pseudo::{PseudoKind, PseudoNode};
+pub use unmount::UnmountFlags;
 pub use walk::{Follow, Walked};
 
+use std::collections::HashMap;
+use std::time::Duration;
+
 use crate::base::error::teach;
-use crate::base::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering, RwLock, read};
-use crate::base::{Errno, Result};
-use crate::device::Budget;
+use crate::base::sync::{Arc, AtomicU64, AtomicUsize, Mutex, Ordering, RwLock, Weak, read};
+use crate::base::{Budget, Errno, Result};
 
 teach! {
     /// Why the tree refuses.
@@ -66,6 +75,21 @@ teach! {
         /// No volume is mounted there.
         NotMountPoint { path: String } => EINVAL, what: "nothing is mounted there", place: "{path}",
             remedy: "name the mount point itself; 'df' lists them";
+        /// Flags of `umount2`.
+        UnmountFlags { flags: u32 } => EINVAL, what: "these ways to unmount do not go together",
+            expected: "force (1), detach (2) or both, or expire (4); each with nofollow (8)", found: "{flags:#x}";
+        /// It was marked.
+        Expiring { path: String } => EAGAIN, what: "marked to expire", place: "{path}",
+            remedy: "ask again: it is unmounted if nobody used it since";
+        /// Somebody writes.
+        Writers { path: String, writers: String } => EBUSY, what: "files are open for writing", place: "{path}",
+            found: "{writers}", remedy: "close these first";
+        /// The file system never writes.
+        NeverWritable { path: String, fs: String } => EROFS, what: "{fs} volumes cannot be changed", place: "{path}",
+            remedy: "copy the files to another volume";
+        /// An option cannot change.
+        FixedOption { option: String, fs: String } => EINVAL, what: "{fs} does not change options of a mounted volume",
+            found: "'{option}'", remedy: "unmount, and mount with it";
         /// A volume cannot be changed.
         ReadOnly { path: String } => EROFS, what: "read-only file system", place: "{path}";
         /// The pseudo tree does not offer it.
@@ -104,11 +128,16 @@ pub struct Tree {
     names: AtomicUsize,
     /// What its files may hold.
     files: Arc<Budget>,
+    /// Its device nodes by their numbers.
+    numbers: RwLock<HashMap<u64, Weak<PseudoNode>>>,
+    /// How long a forced unmount waits for calls that are under way.
+    patience: Duration,
 }
 
 impl Tree {
-    /// A tree with a root and nothing in it, whose own files may hold so many bytes.
-    pub fn new(files_max_bytes: u64) -> Self {
+    /// A tree with a root and nothing in it, whose own files may hold so many bytes. A forced unmount waits for calls that
+    /// are under way as long as `patience`.
+    pub fn new(files_max_bytes: u64, patience: Duration) -> Self {
         let root = PseudoNode::new(1, PseudoKind::Directory, 0o755, (0, 0));
         Self {
             root: Dentry::root(Inode::Pseudo(root)),
@@ -116,7 +145,9 @@ impl Tree {
             next_id: AtomicU64::new(2),
             shape: Mutex::default(),
             names: AtomicUsize::new(0),
-            files: Budget::new(files_max_bytes),
+            files: Arc::new(Budget::new(files_max_bytes)),
+            numbers: RwLock::default(),
+            patience,
         }
     }
 

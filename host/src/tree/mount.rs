@@ -8,14 +8,15 @@ use nxvfs_abi::{Ctx, Grow};
 use super::TreeError;
 use super::cache::Lru;
 use super::dentry::{Cached, Dentry, Stamp};
-use super::gate::{Entered, Gate};
+use super::dependent::Dependent;
+use super::flags::MountFlags;
 use super::inode::{Inode, VolumeNode, until};
 use super::negotiate::Agreement;
 use super::walk::Walked;
-use crate::base::sync::{Arc, AtomicU64, Mutex, OnceLock, Ordering, Weak, lock};
-use crate::base::{Errno, Hold, Holder, Holders, Result};
+use crate::base::sync::{Arc, AtomicBool, AtomicU32, AtomicU64, Mutex, OnceLock, Ordering, Weak, lock};
+use crate::base::{Entered, Errno, Hold, Holder, Holders, InFlight, Result};
 use crate::bridge::{FoundNode, Lookup, MountService, Token, Volume, host_ctx};
-use crate::device::{BlockDevice, Claim};
+use crate::device::{BlockDevice, Claim, MountView};
 
 /// A mounted volume.
 pub struct Mount {
@@ -23,14 +24,24 @@ pub struct Mount {
     pub(super) path: Arc<str>,
     pub(super) source: String,
     pub(super) driver: String,
-    pub(super) read_only: bool,
+    /// [`MountFlags`]; `RDONLY` is set before the last change is waited for.
+    pub(super) flags: AtomicU32,
     pub(super) volume: Volume,
     pub(super) agreement: Agreement,
     /// The device with the mount's right to it, until the mount ends.
     pub(super) claim: Mutex<Option<Claim>>,
     pub(super) device: Option<Arc<BlockDevice>>,
+    /// The device as the file system sees it.
+    pub(super) view: Option<Arc<MountView>>,
     pub(super) holders: Holders,
-    pub(super) gate: Gate,
+    /// Those of the holders that may change content; closed while nothing may be changed.
+    pub(super) writers: Holders,
+    /// Changes of names and attributes that are under way.
+    pub(super) changes: InFlight,
+    pub(super) remounting: AtomicBool,
+    pub(super) dependents: Mutex<Vec<Weak<dyn Dependent>>>,
+    /// Set by an unmount that lets the mount expire, cleared by every use.
+    pub(super) expiring: AtomicBool,
     pub(super) nodes: Mutex<HashMap<u64, Weak<VolumeNode>, foldhash::fast::RandomState>>,
     pub(super) lru: Lru,
     pub(super) root: Mutex<Option<Arc<Dentry>>>,
@@ -38,8 +49,10 @@ pub struct Mount {
     /// What the plugin names device and mount by.
     pub(super) tokens: Mutex<Vec<Token>>,
     pub(super) invalidations: Arc<Invalidations>,
-    /// Keeps the plugin, and the volume that the mount point is in, until the mount ends.
-    pub(super) holds: Mutex<Vec<Hold>>,
+    /// Keeps the volume that the mount point is in until the mount ends.
+    pub(super) outer: Mutex<Option<Hold>>,
+    /// Keeps the plugin.
+    pub(super) module: Mutex<Option<Hold>>,
 }
 
 /// Changes beneath the host, as the file system reports them. Any report makes the host ask anew for all names and
@@ -87,7 +100,17 @@ impl Mount {
 
     /// Whether nothing may be changed.
     pub fn read_only(&self) -> bool {
-        self.read_only
+        self.flags().has(MountFlags::RDONLY)
+    }
+
+    /// The options that the host keeps.
+    pub fn flags(&self) -> MountFlags {
+        MountFlags(self.flags.load(Ordering::SeqCst))
+    }
+
+    /// Whether device nodes of the volume can be opened.
+    pub fn devices(&self) -> bool {
+        !self.flags().has(MountFlags::NODEV)
     }
 
     /// The file system.
@@ -115,9 +138,42 @@ impl Mount {
         &self.holders
     }
 
-    /// Holds the volume. Errors: ENOENT once it is being unmounted.
+    /// Holds the volume. Errors: ENOENT once it is being unmounted; EIO once it was taken away by force.
     pub fn hold(&self, holder: Holder) -> Result<Hold> {
-        self.holders.hold(holder).ok_or_else(|| Errno::ENOENT.into())
+        self.touch();
+        let gone = if self.volume.instance().is_revoked() { Errno::EIO } else { Errno::ENOENT };
+        self.holders.hold(holder).ok_or_else(|| gone.into())
+    }
+
+    /// Says that content may be changed, by a file that is open for writing or a view that may store: as long as that
+    /// is so the mount does not become read-only. Errors: EROFS.
+    pub fn hold_to_write(&self, holder: Holder) -> Result<Hold> {
+        self.writers.hold(holder).ok_or_else(|| self.read_only_error())
+    }
+
+    /// Tells `dependent` when the volume is taken away by force. Errors: EIO if it was already.
+    pub fn depend(&self, dependent: Weak<dyn Dependent>) -> Result<()> {
+        let mut dependents = lock(&self.dependents);
+        if self.volume.instance().is_revoked() {
+            return Err(Errno::EIO.into());
+        }
+        dependents.retain(|known| known.strong_count() > 0);
+        dependents.push(dependent);
+        Ok(())
+    }
+
+    /// The root's dentry, for a walk that comes in.
+    pub(super) fn used_root(&self) -> Option<Arc<Dentry>> {
+        self.touch();
+        self.root()
+    }
+
+    /// The mount is used: it does not expire yet.
+    pub(super) fn touch(&self) {
+        // Looked at first, so that walkers do not fight for its cache line.
+        if self.expiring.load(Ordering::Relaxed) {
+            self.expiring.store(false, Ordering::Relaxed);
+        }
     }
 
     /// The root's dentry, while it is mounted.
@@ -125,17 +181,52 @@ impl Mount {
         lock(&self.root).clone()
     }
 
-    /// Keeps the volume alive during a call that holds nothing else. Errors: ESTALE once it has ended.
-    pub(super) fn enter(&self) -> Result<Entered<'_>> {
-        self.gate.enter().ok_or_else(|| Errno::ESTALE.into())
+    fn read_only_error(&self) -> crate::base::Error {
+        TreeError::ReadOnly { path: self.path.to_string() }.into()
     }
 
-    /// Refuses a change of a volume that is read-only.
-    pub(super) fn need_writable(&self) -> Result<()> {
-        if self.read_only {
-            return Err(TreeError::ReadOnly { path: self.path.to_string() }.into());
+    /// Begins a change of names or attributes, which a remount waits for. Errors: EROFS.
+    pub(super) fn change(&self) -> Result<Entered<'_>> {
+        let change = self.changes.enter();
+        if self.read_only() {
+            return Err(self.read_only_error());
+        }
+        Ok(change)
+    }
+
+    /// A name in a directory was changed: with `dirsync` that is on the medium before anybody learns of it.
+    pub(super) fn settle(&self, ctx: &Ctx, dir: u64) -> Result<()> {
+        if self.flags().has(MountFlags::DIRSYNC | MountFlags::SYNCHRONOUS) {
+            return self.volume.fsync(ctx, dir, 0, false);
         }
         Ok(())
+    }
+
+    /// Brings the volume to its medium, with what was stored into views of its files. Errors: the file system's, and the
+    /// device's.
+    pub fn sync(&self, ctx: &Ctx) -> Result<()> {
+        if self.read_only() {
+            return Ok(());
+        }
+        self.write_back()?;
+        self.volume.sync(ctx)
+    }
+
+    /// Brings back what was stored into views, also what could not be before. Errors: the file system's, and then it is
+    /// kept.
+    pub(super) fn write_back(&self) -> Result<()> {
+        let nodes: Vec<_> = lock(&self.nodes).values().filter_map(Weak::upgrade).collect();
+        nodes.iter().try_for_each(|node| {
+            node.resident().write_back().map_err(|e| {
+                e.doing(format_args!("stores into a view of a file on {} are not on it yet", self.path))
+            })
+        })
+    }
+
+    /// Gives up what could not be brought back: the volume is taken away by force.
+    pub(super) fn abandon_stores(&self) {
+        let nodes: Vec<_> = lock(&self.nodes).values().filter_map(Weak::upgrade).collect();
+        nodes.iter().for_each(|node| node.resident().abandon());
     }
 
     /// Number of invalidations so far.
@@ -148,7 +239,7 @@ impl Mount {
     }
 
     /// Whether anything of the volume may ever change.
-    pub(super) fn mutable(&self) -> bool {
+    pub fn mutable(&self) -> bool {
         self.volume.info().flags & INFO_IMMUTABLE == 0
     }
 
@@ -201,7 +292,6 @@ impl Mount {
             Cached::Unknown => {}
         }
         let Inode::Volume(node) = dir.inode() else { return Ok(None) };
-        let _alive = self.enter()?;
         match self.volume.lookup(ctx, node.node(), name)? {
             Lookup::Found(found) => Ok(Some(self.remember(dir, name, &found, change, epoch))),
             Lookup::Missing { valid_ns } => {
@@ -225,7 +315,17 @@ impl Mount {
         epoch: u64,
     ) -> Arc<Dentry> {
         let dentry = Dentry::child(dir, name, Inode::Volume(self.node(found)));
-        self.lru.insert(dir, name, dentry, self.stamp(found.valid_ns, change, epoch))
+        let dentry = self.lru.insert(dir, name, dentry, self.stamp(found.valid_ns, change, epoch));
+        self.forget_if_over(dir, name);
+        dentry
+    }
+
+    /// What was remembered after the volume was pruned would hold itself for ever: either the one who ends the volume
+    /// sees it, or who remembers it sees the end.
+    fn forget_if_over(&self, dir: &Dentry, name: &[u8]) {
+        if self.volume.instance().is_over() {
+            drop(dir.forget_child(name));
+        }
     }
 
     /// Gives a dentry a new place after a rename. Whether the name holds is asked again at its next use; that it is
@@ -234,11 +334,11 @@ impl Mount {
         dentry.move_to(&spot.parent, &spot.name);
         let stamp = self.stamp(0, spot.parent.change_number(), self.epoch());
         self.lru.insert(&spot.parent, &spot.name, dentry.clone(), stamp);
+        self.forget_if_over(&spot.parent, &spot.name);
     }
 
     /// Sizes of the volume.
     pub fn statfs(&self, ctx: &Ctx) -> Result<StatFs> {
-        let _alive = self.enter()?;
         if let Some(told) = self.volume.statfs(ctx)? {
             return Ok(told);
         }
@@ -263,9 +363,11 @@ impl Mount {
         *lock(&self.root) = Some(Dentry::over(covered, Inode::Volume(node)));
     }
 
-    /// Ends the volume: nobody holds it and no path leads to it. What it used is given back whatever happens.
+    /// Ends the volume: no path leads to it, and nobody holds it unless it was revoked. What it used is given back
+    /// whatever happens, except what a call that does not return may still use.
     pub(super) fn end(&self) -> Result<()> {
-        self.gate.close();
+        // First, so that nothing is remembered after it was pruned; counts are still given back.
+        self.volume.instance().close();
         let root = lock(&self.root).take();
         if let Some(root) = root {
             root.prune();
@@ -273,8 +375,36 @@ impl Mount {
         let result = self.volume.unmount(&host_ctx());
         // Only now: the file system may have used the device until here.
         lock(&self.tokens).clear();
-        drop(lock(&self.claim).take());
-        lock(&self.holds).clear();
-        result
+        let (claim, module) = (lock(&self.claim).take(), lock(&self.module).take());
+        let outer = lock(&self.outer).take();
+        let mut given_back = Ok(());
+        if self.volume.instance().is_stuck() {
+            let stuck = || Holder::Stuck(self.path.clone());
+            // Held for ever: the medium and the code may be in use at this moment.
+            if let Some(claim) = claim {
+                claim.rename(stuck());
+                std::mem::forget(claim);
+            }
+            if let Some(module) = module {
+                module.rename(stuck());
+                std::mem::forget(module);
+            }
+        } else {
+            given_back = claim.map_or(Ok(()), Claim::end);
+            drop(module);
+        }
+        drop(outer);
+        result.and(given_back)
+    }
+
+    /// Names the mount to those whom it holds, once no path leads to it any more.
+    pub(super) fn name_detached(&self) {
+        let holder = || Holder::Mount(format!("{} (detached)", self.path).into());
+        if let Some(claim) = &*lock(&self.claim) {
+            claim.rename(holder());
+        }
+        if let Some(module) = &*lock(&self.module) {
+            module.rename(holder());
+        }
     }
 }

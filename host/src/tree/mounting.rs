@@ -1,17 +1,17 @@
-//! Mounting and unmounting: everything is taken in order, and given back whatever happens.
+//! Mounting: everything is taken in order, and given back whatever happens.
 
 use nxvfs_abi::filesystem::{INFO_RDONLY, MOUNT_RDONLY};
 
 use super::cache::Lru;
 use super::dentry::Dentry;
-use super::gate::Gate;
+use super::flags::MountFlags;
 use super::mount::{Covered, Invalidations, Mount};
 use super::negotiate::{MmapMode, Tier, negotiate};
 use super::{Caller, Tree, TreeError, show};
-use crate::base::sync::{Arc, Mutex, OnceLock, lock, write};
-use crate::base::{Errno, Holder, Holders, Result};
+use crate::base::sync::{Arc, AtomicBool, AtomicU32, Mutex, OnceLock, lock, write};
+use crate::base::{Errno, Holder, Holders, InFlight, Result};
 use crate::bridge::{self, Module, MountRequest, Target, Token, WireParam, host_ctx};
-use crate::device::{BlockDevice, MountView};
+use crate::device::BlockDevice;
 
 /// What shall be mounted.
 pub struct MountSpec<'a> {
@@ -25,10 +25,12 @@ pub struct MountSpec<'a> {
     pub driver: &'a str,
     /// The driver's options.
     pub params: &'a [WireParam],
-    /// Whether nothing may be changed.
-    pub read_only: bool,
+    /// The options that the host keeps.
+    pub flags: MountFlags,
     /// How files shall be mapped.
     pub mmap: MmapMode,
+    /// Whether there is a mapper for copies in memory, loaded if it must be. Errors: ENODEV.
+    pub mapper: &'a dyn Fn() -> Result<()>,
 }
 
 /// What a successful mount tells.
@@ -63,7 +65,8 @@ impl Tree {
             None => None,
         };
         let module_hold = spec.module.holders().hold(Holder::Mount(path.clone())).ok_or(Errno::ENODEV)?;
-        let writable = !spec.read_only && spec.device.as_ref().is_none_or(|d| d.writable());
+        let writable =
+            !spec.flags.has(MountFlags::RDONLY) && spec.device.as_ref().is_none_or(|d| d.writable());
         let claim = match &spec.device {
             Some(device) => Some(device.claim(path.clone(), writable)?),
             None => None,
@@ -71,9 +74,8 @@ impl Tree {
         let xip = matches!(spec.mmap, MmapMode::Auto | MmapMode::Xip);
         let invalidations = Arc::new(Invalidations::default());
         let mount_token = Token::new(Target::Mount(invalidations.clone()));
-        let device_token = spec.device.as_ref().map(|device| {
-            Token::new(Target::Device(Arc::new(MountView { device: device.clone(), writable, xip })))
-        });
+        let view = claim.as_ref().map(|claim| Arc::new(claim.view(xip)));
+        let device_token = view.clone().map(|view| Token::new(Target::Device(view)));
         let request = MountRequest {
             driver: spec.driver,
             label: &path,
@@ -85,31 +87,42 @@ impl Tree {
             medium_len_bytes: spec.device.as_ref().map_or(0, |d| d.len_bytes()),
         };
         let (volume, root_attr) = bridge::mount(spec.module, &request, &host_ctx())?;
-        let agreement = negotiate(&volume, spec.device.as_deref(), spec.mmap);
+        let agreement = negotiate(&volume, spec.device.as_deref(), spec.mmap, spec.mapper);
         if spec.mmap == MmapMode::Xip && agreement.tier != Tier::Xip {
             let _ = volume.unmount(&host_ctx());
             return Err(TreeError::NoXip { reason: agreement.reason }.into());
         }
         let read_only = !writable || volume.info().flags & INFO_RDONLY != 0;
+        let flags = spec.flags.0 | if read_only { MountFlags::RDONLY } else { 0 };
+        let writers = Holders::default();
+        if read_only {
+            writers.close_by_force();
+        }
         let mount = Arc::new(Mount {
             id: self.next_id(),
             path,
             source: spec.source.to_owned(),
             driver: spec.driver.to_owned(),
-            read_only,
+            flags: AtomicU32::new(flags),
             volume,
             agreement,
             claim: Mutex::new(claim),
             device: spec.device.clone(),
+            view,
             holders: Holders::default(),
-            gate: Gate::default(),
+            writers,
+            changes: InFlight::default(),
+            remounting: AtomicBool::new(false),
+            dependents: Mutex::default(),
+            expiring: AtomicBool::new(false),
             nodes: Mutex::default(),
             lru: Lru::default(),
             root: Mutex::new(None),
             covered: OnceLock::new(),
             tokens: Mutex::new(device_token.into_iter().chain([mount_token]).collect()),
             invalidations,
-            holds: Mutex::new(outer.into_iter().chain([module_hold]).collect()),
+            outer: Mutex::new(outer),
+            module: Mutex::new(Some(module_hold)),
         });
         let _ = mount.covered.set(Covered { dentry: dentry.clone(), made });
         mount.set_root(dentry, root_attr);
@@ -165,38 +178,5 @@ impl Tree {
             }
             Err(e) => Err(e),
         }
-    }
-
-    /// Unmounts the volume whose mount point is `target`. Errors: EINVAL nothing is mounted there, EBUSY with the
-    /// holders' names; the file system's own errors, and then it is unmounted nevertheless.
-    pub fn unmount(&self, target: &[u8]) -> Result<()> {
-        let dentry = self.resolve(&Caller::host(), &self.root(), target)?;
-        let mount = dentry.inode().mount().filter(|m| m.root().is_some_and(|r| Arc::ptr_eq(&r, &dentry)));
-        let Some(mount) = mount.cloned() else {
-            return Err(TreeError::NotMountPoint { path: show(target) }.into());
-        };
-        drop(dentry);
-        self.end_mount(&mount)
-    }
-
-    pub(super) fn end_mount(&self, mount: &Arc<Mount>) -> Result<()> {
-        if !mount.holders.close() {
-            let (path, holders) = (mount.path.to_string(), mount.holders.describe());
-            return Err(TreeError::MountBusy { path, holders }.into());
-        }
-        {
-            let mut mounts = write(&self.mounts);
-            if let Some(covered) = mount.covered.get() {
-                covered.dentry.set_mounted(None);
-            }
-            mounts.retain(|m| !Arc::ptr_eq(m, mount));
-        }
-        let result = mount.end();
-        if let Some(covered) = mount.covered.get()
-            && covered.made
-        {
-            self.remove_made(&covered.dentry);
-        }
-        result
     }
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::TreeError;
+use crate::base::Result;
 use crate::bridge::{Volume, host_ctx};
 use crate::device::BlockDevice;
 
@@ -69,6 +70,8 @@ pub struct Agreement {
     pub fioc_mmap: bool,
     /// The medium as memory (`BIOC_XIPBASE`): its length, and whether stores reach it.
     pub bioc_xipbase: Option<(u64, bool)>,
+    /// What was wanted.
+    pub mode: MmapMode,
     /// The best tier that files of this volume get.
     pub tier: Tier,
     /// Whether addresses inside the device's memory may be lent (`FIOC_XIPBASE`), also where views cannot be had
@@ -78,38 +81,41 @@ pub struct Agreement {
     pub reason: String,
 }
 
-/// Asks both sides and writes down what they agree on.
-pub(super) fn negotiate(volume: &Volume, device: Option<&BlockDevice>, mode: MmapMode) -> Agreement {
+/// Asks both sides and writes down what they agree on; `mapper` tells whether a copy could be had.
+pub(super) fn negotiate(
+    volume: &Volume,
+    device: Option<&BlockDevice>,
+    mode: MmapMode,
+    mapper: &dyn Fn() -> Result<()>,
+) -> Agreement {
     let fioc_mmap = volume.offers_extents(&host_ctx());
     let grant = device.and_then(BlockDevice::grant);
     let bioc_xipbase = grant.map(|g| (g.len_bytes, g.writable));
-    let (tier, reason) = match (mode, device, grant) {
-        (MmapMode::None, ..) => (Tier::None, "switched off by mmap=none".to_owned()),
-        (MmapMode::Ram, ..) => (Tier::None, no_mapper("in place is switched off by mmap=ram")),
-        (_, None, _) => (Tier::None, no_mapper("the volume has no device")),
+    let missing = match (mode, device, grant) {
+        (MmapMode::None, ..) => Some("switched off by mmap=none".to_owned()),
+        (MmapMode::Ram, ..) => Some("in place is switched off by mmap=ram".to_owned()),
+        (_, None, _) => Some("the volume has no device".to_owned()),
         (_, Some(device), None) => {
-            (Tier::None, no_mapper(&format!("driver {} grants no memory (BIOC_XIPBASE)", device.driver())))
+            Some(format!("driver {} grants no memory (BIOC_XIPBASE)", device.driver()))
         }
         (_, Some(_), Some(_)) if !fioc_mmap => {
-            (Tier::None, no_mapper("the file system does not tell where its files lie (FIOC_MMAP)"))
+            Some("the file system does not tell where its files lie (FIOC_MMAP)".to_owned())
         }
-        (_, Some(device), Some(grant)) if grant.object.is_none() => (
-            Tier::None,
-            no_mapper(&format!(
-                "driver {} grants an address without a memory object, so only addresses in place can be lent",
-                device.driver()
-            )),
-        ),
-        (_, Some(_), Some(_)) => {
-            (Tier::Xip, "the device grants its memory and the file system its extents".to_owned())
-        }
+        (_, Some(device), Some(grant)) if grant.object.is_none() => Some(format!(
+            "driver {} grants an address without a memory object, so only addresses in place can be lent",
+            device.driver()
+        )),
+        (_, Some(_), Some(_)) => None,
+    };
+    let (tier, reason) = match missing {
+        None => (Tier::Xip, "the device grants its memory and the file system its extents".to_owned()),
+        Some(reason) if matches!(mode, MmapMode::None | MmapMode::Xip) => (Tier::None, reason),
+        Some(reason) => match mapper() {
+            Ok(()) => (Tier::Ram, format!("{reason}; files are mapped through a copy in memory")),
+            Err(e) => (Tier::None, format!("{reason}; no mapper for a copy: {}", e.detail())),
+        },
     };
     let wanted = matches!(mode, MmapMode::Auto | MmapMode::Xip);
     let lends = wanted && fioc_mmap && bioc_xipbase.is_some();
-    Agreement { fioc_mmap, bioc_xipbase, tier, lends, reason }
-}
-
-/// The RAM tier needs a mapper, and this host has none yet.
-fn no_mapper(reason: &str) -> String {
-    format!("{reason}; no mapper for a RAM copy")
+    Agreement { fioc_mmap, bioc_xipbase, mode, tier, lends, reason }
 }

@@ -11,7 +11,7 @@ use super::walk::Follow;
 use super::{NAMES_MAX, Tree, TreeError, show};
 use crate::base::sync::{Arc, Ordering, lock, read, write};
 use crate::base::{Errno, Result};
-use crate::device::RamFile;
+use crate::device::{Openable, RamFile};
 
 /// The directory's node, where names may be made and taken by anybody who has the right. Errors: EPERM for a directory
 /// whose entries the host makes; ENOENT for one that has been taken away.
@@ -20,6 +20,15 @@ pub(super) fn open_to_change<'a>(dir: &'a Arc<Dentry>, action: &str) -> Result<&
     match parent.kind() {
         PseudoKind::Directory => Ok(parent),
         _ => Err(TreeError::PseudoOnly { path: show(&dir.path()), action: action.to_owned() }.into()),
+    }
+}
+
+/// Whether names may be taken away in a directory, as far as the host's own tree has a say. Errors: as for
+/// [`open_to_change`].
+pub(super) fn open_to_take(dir: &Arc<Dentry>) -> Result<()> {
+    match dir.inode() {
+        Inode::Pseudo(_) => open_to_change(dir, "take anything away there").map(drop),
+        Inode::Volume(_) => Ok(()),
     }
 }
 
@@ -33,19 +42,6 @@ fn living(dir: &Arc<Dentry>) -> Result<&Arc<PseudoNode>> {
     }
     Ok(parent)
 }
-
-/// POSIX: in a directory with the sticky bit only the owners of entry and directory take an entry away. Errors: EPERM.
-pub(super) fn may_take(caller: &Caller, dir: &PseudoNode, entry: &Inode) -> Result<()> {
-    let dir = dir.attr();
-    let owner = caller.uid == 0 || caller.uid == dir.uid || caller.uid == entry.attr(&caller.ctx())?.uid;
-    if dir.mode & mode::S_ISVTX != 0 && !owner {
-        return Err(Errno::EPERM.into());
-    }
-    Ok(())
-}
-
-/// `S_IXGRP`.
-const GROUP_EXECUTES: u32 = 0o010;
 
 impl Tree {
     /// Makes a node in the host's own tree, owned by the caller; in a set-group-id directory by the directory's
@@ -68,21 +64,10 @@ impl Tree {
         dir: &Arc<Dentry>,
         name: &[u8],
         kind: PseudoKind,
-        mut permissions: u32,
+        permissions: u32,
     ) -> Result<Arc<Dentry>> {
-        let parent = living(dir)?;
-        let above = parent.attr();
-        let mut gid = caller.gid;
-        if above.mode & mode::S_ISGID != 0 {
-            gid = above.gid;
-            if kind.file_type() == mode::S_IFDIR {
-                permissions |= mode::S_ISGID;
-            } else if permissions & GROUP_EXECUTES != 0 && caller.uid != 0 && !caller.is_in(gid) {
-                // Else anybody could make programs that run as that group.
-                permissions &= !mode::S_ISGID;
-            }
-        }
-        let node = PseudoNode::new(self.next_id(), kind, permissions, (caller.uid, gid));
+        let (ctx, mode) = caller.making_in(&living(dir)?.attr(), kind.file_type() | permissions);
+        let node = PseudoNode::new(self.next_id(), kind, mode & 0o7777, (ctx.uid, ctx.gid));
         self.put_pseudo(dir, name, &node, false)
     }
 
@@ -96,17 +81,17 @@ impl Tree {
     ) -> Result<Arc<Dentry>> {
         self.may_change(caller, dir)?;
         let file = PseudoKind::File(Arc::new(RamFile::new(&self.files)));
-        self.add_pseudo(caller, dir, name, file, permissions & 0o7777 & !caller.umask)
+        self.add_pseudo(caller, dir, name, file, permissions & 0o7777 & !caller.umask())
     }
 
-    /// Gives a file or link of the host's own tree one more name. Errors: EPERM for a device's node, ENOENT, EEXIST.
+    /// Gives a file, link or FIFO of the host's own tree one more name. Errors: EPERM for a device's node, ENOENT, EEXIST.
     pub(super) fn link_pseudo(&self, old: &Arc<Dentry>, dir: &Arc<Dentry>, name: &[u8]) -> Result<()> {
         open_to_change(dir, "make links there")?;
         if let Some(above) = old.parent() {
             open_to_change(&above, "make links of what is there")?;
         }
         let linkable = |node: &PseudoNode| {
-            !node.is_passing() && matches!(node.kind(), PseudoKind::File(_) | PseudoKind::Link(_))
+            !node.is_passing() && !node.is_attached() && node.kind().file_type() != mode::S_IFDIR
         };
         match old.inode() {
             Inode::Pseudo(node) if linkable(node) => self.put_pseudo(dir, name, node, true).map(drop),
@@ -152,8 +137,30 @@ impl Tree {
         parent.touched(i32::from(dentry.inode().is_directory()));
         if again {
             node.named(1);
+        } else if let rdev @ 1.. = node.attr().rdev {
+            write(&self.numbers).insert(rdev, Arc::downgrade(node));
         }
         Ok(dentry)
+    }
+
+    /// A node of the caller's that no directory holds, such as a pipe's, under a name for people.
+    pub fn anonymous(
+        &self,
+        caller: &Caller,
+        kind: &str,
+        object: Arc<dyn Openable>,
+        permissions: u32,
+    ) -> Arc<Dentry> {
+        let number = self.next_id();
+        let owner = (caller.uid, caller.gid);
+        let node = PseudoNode::passing(number, PseudoKind::Node(object), permissions, owner);
+        Dentry::child(&self.root, format!("{kind}:[{number}]").as_bytes(), Inode::Pseudo(node))
+    }
+
+    /// The device node of the host's own tree that has this number: `stat` tells it as `st_rdev`.
+    pub fn device_by_number(&self, file_type: u32, rdev: u64) -> Option<Arc<PseudoNode>> {
+        let node = read(&self.numbers).get(&rdev)?.upgrade()?;
+        (node.kind().file_type() == file_type).then_some(node)
     }
 
     /// Makes a directory, and in the host's own tree all that are missing on the way. Errors: EPERM inside a volume.
@@ -175,17 +182,6 @@ impl Tree {
             super::need_directory(at.inode())?;
         }
         Ok(at)
-    }
-
-    /// Whether an entry of a directory of the host's own may be taken by this caller. Errors: EPERM.
-    pub(super) fn may_take_pseudo(&self, caller: &Caller, dir: &Arc<Dentry>, entry: &Dentry) -> Result<()> {
-        match dir.inode() {
-            Inode::Pseudo(node) => {
-                open_to_change(dir, "take anything away there")?;
-                may_take(caller, node, entry.inode())
-            }
-            Inode::Volume(_) => Ok(()),
-        }
     }
 
     /// Takes away a directory that was made for a mount, if it is still empty. Its parents stay: they may have been
@@ -227,6 +223,7 @@ impl Tree {
         };
         // Without a lock: the end of a node may call a driver.
         drop(taken);
+        write(&self.numbers).remove(&node.attr().rdev);
         Ok(())
     }
 

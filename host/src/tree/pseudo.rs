@@ -45,7 +45,7 @@ impl PseudoKind {
 pub struct PseudoNode {
     kind: PseudoKind,
     pub(super) attr: RwLock<Attr>,
-    /// Made for one look, and gone after it.
+    /// Made for one look or one opening, and gone after it: no directory holds it.
     passing: bool,
     /// Number of the next entry of a directory: its place in listings, stable under change.
     next_entry: Mutex<u64>,
@@ -62,7 +62,7 @@ impl PseudoNode {
         Arc::new(Self::make(ino, kind, permissions, owner, false))
     }
 
-    /// A node that is made for one look.
+    /// A node that is made for one look, or for who has it open.
     pub(super) fn passing(ino: u64, kind: PseudoKind, permissions: u32, owner: (u32, u32)) -> Arc<Self> {
         Arc::new(Self::make(ino, kind, permissions, owner, true))
     }
@@ -100,7 +100,7 @@ impl PseudoNode {
         read(&self.attr).ino
     }
 
-    /// Whether it was made for one look, so that nothing can be mounted on it or changed in it.
+    /// Whether it was made for one look or opening, so that nothing can be mounted on it or changed in it.
     pub fn is_passing(&self) -> bool {
         self.passing
     }

@@ -3,13 +3,12 @@
 use nxvfs_abi::filesystem::{
     SET_ATIME, SET_BTIME, SET_GID, SET_MODE, SET_MTIME, SET_SIZE, SET_UID, SetAttr, StatFs,
 };
-use nxvfs_abi::types::mode;
 use nxvfs_abi::{Ctx, Grow};
 
 use super::access::Caller;
+use super::attributes::with_loan_ended;
 use super::inode::Inode;
 use super::pseudo::{PseudoKind, PseudoNode, now};
-use super::pseudo_file::without_rights;
 use super::{NAME_MAX_BYTES, NAMES_MAX, Tree};
 use crate::base::sync::{Ordering, write};
 use crate::base::{Errno, Result};
@@ -18,33 +17,28 @@ use crate::base::{Errno, Result};
 const PSEUDO_MAGIC: u32 = 0x9fa0;
 
 impl PseudoNode {
-    /// Changes attributes; whether the caller may was asked before. POSIX chmod, chown, utimensat, truncate. Errors: EPERM
-    /// (made for one look), EINVAL (a length of what has none), EFBIG.
+    /// Changes attributes, with what follows for set-user-id and its like; whether the caller may was asked before. POSIX
+    /// chmod, chown, utimensat, truncate. Errors: EPERM (made for one look), EINVAL (a length of what has none), EFBIG.
     pub(super) fn set_attr(&self, caller: &Caller, set: &SetAttr) -> Result<()> {
         if self.is_passing() {
             return Err(Errno::EPERM.into());
         }
-        let has = |flag: u32| set.valid & flag != 0;
-        if has(SET_SIZE) {
+        if set.valid & SET_SIZE != 0 {
             let PseudoKind::File(file) = self.kind() else { return Err(Errno::EINVAL.into()) };
             file.truncate(set.size_bytes)?;
             self.modified(&caller.ctx());
         }
         let mut attr = write(&self.attr);
+        let set = with_loan_ended(caller, &attr, set);
+        let has = |flag: u32| set.valid & flag != 0;
         if has(SET_UID) {
             attr.uid = set.uid;
         }
         if has(SET_GID) {
             attr.gid = set.gid;
         }
-        if has(SET_UID | SET_GID) && attr.file_type() != mode::S_IFDIR {
-            attr.mode = without_rights(attr.mode);
-        }
         if has(SET_MODE) {
             attr.mode = attr.file_type() | set.mode & 0o7777;
-            if caller.uid != 0 && !caller.is_in(attr.gid) {
-                attr.mode &= !mode::S_ISGID;
-            }
         }
         if has(SET_ATIME) {
             attr.atime = set.atime;
@@ -69,7 +63,7 @@ impl Tree {
             return mount.statfs(ctx);
         }
         let block = rustix::param::page_size() as u64;
-        let (blocks, used) = (self.files.max_bytes() / block, self.files.used_bytes() / block);
+        let (blocks, used) = (self.files.limit_bytes() / block, self.files.used_bytes() / block);
         Ok(StatFs {
             magic: PSEUDO_MAGIC,
             block_size_bytes: block as u32,

@@ -1,8 +1,9 @@
 //! Files in RAM as descriptors see them: content and times.
 
-use nxvfs_abi::types::{mode, open};
+use nxvfs_abi::types::open;
 use nxvfs_abi::{Ctx, Timespec};
 
+use super::access::loan;
 use super::pseudo::{PseudoNode, now};
 use crate::base::Result;
 use crate::base::sync::{Arc, read, write};
@@ -57,7 +58,7 @@ impl Stream for Opening {
         Ok(())
     }
 
-    fn seek(&self, offset: u64, data: bool) -> Result<Option<u64>> {
+    fn seek_data(&self, offset: u64, data: bool) -> Result<Option<u64>> {
         self.file.seek(offset, data).map(Some)
     }
 
@@ -93,13 +94,7 @@ impl PseudoNode {
         attr.mtime = time;
         attr.ctime = time;
         if ctx.uid != 0 {
-            attr.mode = without_rights(attr.mode);
+            attr.mode &= !loan(attr.mode);
         }
     }
-}
-
-/// A mode without set-user-id, and without set-group-id where that is not a mark for locks.
-pub(super) fn without_rights(bits: u32) -> u32 {
-    let group = if bits & 0o010 != 0 { mode::S_ISGID } else { 0 };
-    bits & !(mode::S_ISUID | group)
 }

@@ -5,7 +5,7 @@ use nxvfs_abi::filesystem::{RENAME_EXCHANGE, RENAME_NOREPLACE};
 use super::access::{Caller, WRITE};
 use super::dentry::{Child, Children, Dentry, Stamp};
 use super::inode::Inode;
-use super::nodes::{may_take, open_to_change};
+use super::nodes::open_to_change;
 use super::pseudo::PseudoNode;
 use super::rename::within;
 use super::walk::Walked;
@@ -75,13 +75,12 @@ impl Tree {
             return Err(if it.exchange { Errno::EINVAL } else { Errno::ENOTEMPTY }.into());
         }
         for (walked, entry) in [(it.from, Some(it.moved)), (it.to, it.there)] {
-            self.may_change(caller, &walked.parent)?;
-            let dir = node(&walked.parent).ok_or(Errno::EPERM)?;
-            if dir.is_gone() {
-                return Err(Errno::ENOENT.into());
+            match entry {
+                Some(entry) => self.may_take(caller, &walked.parent, entry)?,
+                None => self.may_change(caller, &walked.parent).map(drop)?,
             }
-            if let Some(entry) = entry {
-                may_take(caller, dir, entry.inode())?;
+            if node(&walked.parent).is_none_or(|dir| dir.is_gone()) {
+                return Err(Errno::ENOENT.into());
             }
         }
         if let Some(there) = it.there.filter(|_| !it.exchange) {

@@ -15,19 +15,20 @@ impl Tree {
     pub fn rename(
         &self,
         caller: &Caller,
-        base: &Arc<Dentry>,
-        old: &[u8],
-        new: &[u8],
+        (old_base, old): (&Arc<Dentry>, &[u8]),
+        (new_base, new): (&Arc<Dentry>, &[u8]),
         flags: u32,
     ) -> Result<()> {
         if flags & !(RENAME_EXCHANGE | RENAME_NOREPLACE) != 0 || flags == RENAME_EXCHANGE | RENAME_NOREPLACE {
             return Err(Errno::EINVAL.into());
         }
-        let (from, to) = (self.walk_to_name(caller, base, old)?, self.walk_to_name(caller, base, new)?);
+        // Both ways first, as Linux does: what is wrong on them counts before a name that is missing at their ends.
+        let from = self.walk_to_name(caller, old_base, old)?;
+        let to = self.walk_to_name(caller, new_base, new)?;
+        let dentry = from.to_take(old)?;
         if to.name.is_empty() {
             return Err(Errno::EBUSY.into());
         }
-        let dentry = from.to_take(old)?;
         let (Inode::Volume(old_dir), Inode::Volume(new_dir)) = (from.parent.inode(), to.parent.inode())
         else {
             if matches!((from.parent.inode(), to.parent.inode()), (Inode::Pseudo(_), Inode::Pseudo(_))) {
@@ -47,11 +48,12 @@ impl Tree {
         if !same_volume(&dentry) || to.dentry.as_ref().is_some_and(|d| !same_volume(d)) {
             return Err(Errno::EBUSY.into());
         }
-        self.may_change(caller, &from.parent)?;
-        self.may_change(caller, &to.parent)?;
         let exchange = flags & RENAME_EXCHANGE != 0;
+        let no_directory = |d: &Dentry| !d.inode().is_directory();
+        let there_is_none =
+            exchange && to.must_be_directory && to.dentry.as_ref().is_some_and(|d| no_directory(d));
         let slash = from.must_be_directory || to.must_be_directory && !exchange;
-        if slash && !dentry.inode().is_directory() {
+        if slash && no_directory(&dentry) || there_is_none {
             return Err(Errno::ENOTDIR.into());
         }
         if within(&to.parent, &dentry) || to.dentry.as_ref().is_some_and(|d| within(&from.parent, d)) {
@@ -59,9 +61,37 @@ impl Tree {
                 if within(&to.parent, &dentry) || exchange { Errno::EINVAL } else { Errno::ENOTEMPTY };
             return Err(errno.into());
         }
-        let _alive = mount.enter()?;
+        let _change = mount.change()?;
+        let same = to.dentry.as_ref().is_some_and(|there| same_node(there, &dentry));
+        if same && flags & RENAME_NOREPLACE == 0 {
+            // POSIX: two names of one file, or one name twice: nothing is done, nor asked.
+            return Ok(());
+        }
+        self.may_take(caller, &from.parent, &dentry)?;
+        match &to.dentry {
+            Some(there) => {
+                self.may_take(caller, &to.parent, there)?;
+                match (dentry.inode().is_directory(), there.inode().is_directory()) {
+                    _ if flags & (RENAME_EXCHANGE | RENAME_NOREPLACE) != 0 => {}
+                    (true, false) => return Err(Errno::ENOTDIR.into()),
+                    (false, true) => return Err(Errno::EISDIR.into()),
+                    _ => {}
+                }
+            }
+            None => self.may_change(caller, &to.parent).map(drop)?,
+        }
+        if !Arc::ptr_eq(&from.parent, &to.parent) {
+            // A directory that moves to another parent is itself changed: its `..` is.
+            let exchanged = to.dentry.as_ref().filter(|_| flags & RENAME_EXCHANGE != 0);
+            for moved in [Some(&dentry), exchanged].into_iter().flatten() {
+                if moved.inode().is_directory() {
+                    self.may_change(caller, moved)?;
+                }
+            }
+        }
         let (old_spot, new_spot) = ((old_dir.node(), &*from.name), (new_dir.node(), &*to.name));
-        mount.volume().rename(&caller.ctx(), old_spot, new_spot, flags)?;
+        let ctx = caller.ctx();
+        mount.volume().rename(&ctx, old_spot, new_spot, flags)?;
         let touched = [Some(&from.parent), Some(&to.parent), Some(&dentry), to.dentry.as_ref()];
         for touched in touched.into_iter().flatten() {
             if let Inode::Volume(node) = touched.inode() {
@@ -77,7 +107,15 @@ impl Tree {
         if let Some(other) = to.dentry.as_ref().filter(|_| flags & RENAME_EXCHANGE != 0) {
             mount.keep(&from, other);
         }
-        Ok(())
+        mount.settle(&ctx, old_dir.node())?;
+        if Arc::ptr_eq(old_dir, new_dir) { Ok(()) } else { mount.settle(&ctx, new_dir.node()) }
+    }
+}
+
+fn same_node(a: &Dentry, b: &Dentry) -> bool {
+    match (a.inode(), b.inode()) {
+        (Inode::Volume(a), Inode::Volume(b)) => Arc::ptr_eq(a, b),
+        _ => false,
     }
 }
 

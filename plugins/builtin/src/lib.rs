@@ -3,5 +3,6 @@
 
 use nxvfs_loop as _;
 use nxvfs_ramdisk_xip as _;
+use nxvfs_rammap as _;
 use nxvfs_romfs as _;
 use nxvfs_tmpfs as _;

@@ -4,7 +4,7 @@ use std::num::NonZeroU64;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
-use nxvfs_sdk::{Errno, Fail, Params, Result};
+use nxvfs_sdk::{Errno, Fail, Params, Result, VfsFile};
 
 /// The contract's bounds of a sector's size.
 const SECTOR_SIZES_BYTES: RangeInclusive<u64> = 512..=65_536;
@@ -12,8 +12,10 @@ const SECTOR_SIZES_BYTES: RangeInclusive<u64> = 512..=65_536;
 /// The parameters of one device.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// File or block device of the operating system.
+    /// File or block device of the operating system; or the path of `vfs`.
     pub(crate) path: PathBuf,
+    /// The file of the VFS, if the device lies on one.
+    pub(crate) vfs: Option<VfsFile>,
     /// Bytes of a sector.
     pub(crate) sector_size_bytes: u32,
     /// Where in the file the medium begins.
@@ -45,8 +47,20 @@ impl Access {
 impl Config {
     /// Reads the parameters. Errors: EINVAL.
     pub(crate) fn new(params: &Params<'_>) -> Result<Self> {
+        let (path, vfs) = match params.file("vfs") {
+            Some((path, _)) if !params.path("file").as_os_str().is_empty() => {
+                return Err(Fail::new(Errno::EINVAL, "two files for the loop device")
+                    .place("file and vfs")
+                    .expected("a path of the operating system or one of the VFS")
+                    .found(format_args!("both, and vfs={}", path.display()))
+                    .remedy("leave one of them away"));
+            }
+            Some((path, vfs)) => (path, Some(vfs)),
+            None => (params.path("file"), None),
+        };
         Self::checked(
-            params.path("file"),
+            path,
+            vfs,
             params.uint("sector_size"),
             params.size("offset"),
             params.size("sizelimit"),
@@ -57,6 +71,7 @@ impl Config {
     /// As [`Self::new`]; `ro` is `None` if the user did not give it.
     fn checked(
         path: &Path,
+        vfs: Option<VfsFile>,
         sector_size_bytes: u64,
         offset_bytes: u64,
         limit_bytes: u64,
@@ -67,7 +82,7 @@ impl Config {
                 .place("file")
                 .expected("a path of the operating system")
                 .found("none")
-                .remedy("give file=disk.img"));
+                .remedy("give file=disk.img, or vfs=/tmp/disk.img for a file of the VFS"));
         }
         if !sector_size_bytes.is_power_of_two() || !SECTOR_SIZES_BYTES.contains(&sector_size_bytes) {
             return Err(Fail::new(Errno::EINVAL, "no such sector size")
@@ -83,6 +98,7 @@ impl Config {
         };
         Ok(Self {
             path: path.to_owned(),
+            vfs,
             sector_size_bytes: sector_size_bytes as u32,
             offset_bytes,
             limit_bytes: NonZeroU64::new(limit_bytes),
@@ -96,7 +112,7 @@ mod tests {
     use super::*;
 
     fn config(path: &str, sector_size: u64, ro: Option<bool>) -> Result<Config> {
-        Config::checked(Path::new(path), sector_size, 7, 0, ro)
+        Config::checked(Path::new(path), None, sector_size, 7, 0, ro)
     }
 
     #[test]
@@ -137,7 +153,7 @@ mod tests {
             (
                 config("", 512, None),
                 "no file for the loop device: file: found none, expected a path of the operating system; \
-                 give file=disk.img (EINVAL)",
+                 give file=disk.img, or vfs=/tmp/disk.img for a file of the VFS (EINVAL)",
             ),
             (
                 config("disk.img", 1000, None),

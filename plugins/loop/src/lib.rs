@@ -1,9 +1,10 @@
-//! Loop device: a medium that is a file, or a block device, of the operating system, or a window of one.
+//! Loop device: a medium that is a file or block device of the operating system or of the VFS, or a window of one.
 //!
 //! What the parameters mean, and what is promised, is in the README beside this package.
 //!
 //! * `config`: what the user asked for, checked.
-//! * `backing`: opening and locking the file.
+//! * `backing`: opening and locking a file of the operating system.
+//! * `store`: the file below, of either kind.
 //! * `window`: which bytes of the file are which sectors.
 //! * `medium`: reading, writing, flushing, discarding.
 
@@ -12,6 +13,7 @@
 mod backing;
 mod config;
 mod medium;
+mod store;
 mod window;
 
 use nxvfs_sdk::abi::Str;
@@ -91,7 +93,8 @@ nxvfs_sdk::plugin! {
     entry: "loop_",
     drivers: [block "loop" => Loop, parallel],
     params: [
-        "file": path = "", "file or block device of the operating system; required";
+        "file": path = "", "file or block device of the operating system; this or vfs is required";
+        "vfs": file = "", "file or block device of the VFS, by its absolute path";
         "sector_size": uint = "512", "bytes of a sector, a power of two from 512 to 65536";
         "offset": size = "0", "where in the file the medium begins";
         "sizelimit": size = "0", "bytes of the file to use from there; 0 is up to its end";

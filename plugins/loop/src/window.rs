@@ -99,6 +99,7 @@ mod tests {
     fn window(file_len: u64, sector_size: u32, offset: u64, limit: u64) -> Result<Window> {
         let config = Config {
             path: "disk.img".into(),
+            vfs: None,
             sector_size_bytes: sector_size,
             offset_bytes: offset,
             limit_bytes: NonZeroU64::new(limit),

@@ -84,8 +84,8 @@ fn stat_shows_links_and_their_targets() {
 fn mkrd_makes_a_ram_disk() {
     both(|link| {
         let out =
-            shell(link, "mkrd -m 3 -s 1024 16; ls /dev; hexdump -n 16 /dev/ram3; detach /dev/ram3").ok();
-        assert!(out.starts_with("ram3\n00000000  00 "), "{out}");
+            shell(link, "mkrd -m 3 -s 1024 16; ls /dev/ram3; hexdump -n 16 /dev/ram3; detach /dev/ram3").ok();
+        assert!(out.starts_with("/dev/ram3\n00000000  00 "), "{out}");
         let stat = shell(link, "mkrd -s 1024 16; stat /dev/ram0").ok();
         assert!(stat.contains("  Size: 16384 "), "{stat}");
     });
@@ -95,13 +95,37 @@ fn mkrd_makes_a_ram_disk() {
 fn mounts_are_listed_and_measured() {
     let rom = Rom::new();
     both(|link| {
-        let out =
-            rom.shell(link, "mount; df; df -h; cd /rom; cd /; umount /rom; mount; detach /dev/ram0; ls /dev");
-        assert!(out.starts_with("/dev/ram0 on /rom type romfs (ro,mmap=xip)\nFilesystem "), "{out}");
+        let out = rom.shell(link, "mount; df; df -h; cd /rom; cd /; umount /rom; mount; detach /dev/ram0");
+        assert!(
+            out.starts_with("/dev/ram0 on /rom type romfs (ro,nodev,relatime,mmap=xip)\nFilesystem "),
+            "{out}"
+        );
         assert!(
             out.contains("1K-blocks") && out.contains(" 100% ") && out.trim_end().ends_with("/rom"),
             "{out}"
         );
+    });
+}
+
+#[test]
+fn options_change_and_volumes_go_although_they_are_used() {
+    both(|link| {
+        let out = shell(
+            link,
+            "mount -t tmpfs -o noexec /mnt; touch /mnt/f; mount -o remount,ro,sync /mnt; mount; cd /mnt; \
+             umount -l /mnt; mount -t tmpfs /mnt; ls .; cd /mnt; ls .; umount -f /mnt; mount",
+        )
+        .ok();
+        let lines: Vec<&str> = out.lines().filter(|l| l.contains(" on ") || *l == "f").collect();
+        let options = "none on /mnt type tmpfs (ro,nodev,noexec,sync,relatime,mmap=";
+        assert!(lines.len() == 2 && lines[0].starts_with(options) && lines[1] == "f", "{lines:?}");
+        let used = shell(link, "mount -t tmpfs /mnt; cd /mnt; umount /mnt");
+        assert!(
+            used.status == 1 && used.err.contains("working directory") && used.err.contains("EBUSY"),
+            "{used:?}"
+        );
+        let alone = shell(link, "mount -o ro /mnt");
+        assert!(alone.status == 1 && alone.err.contains("-t <FS>"), "{alone:?}");
     });
 }
 
@@ -164,12 +188,49 @@ fn plugins_come_and_go() {
 }
 
 #[test]
+fn losetup_makes_lists_and_ends_disks_over_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("disk.img");
+    fs::write(&file, vec![b'h'; 64 * 512]).unwrap();
+    let file = file.display();
+    let tmp = "mount -t tmpfs /tmp; truncate -s 8K /tmp/disk; cd /tmp";
+    both(|link| {
+        let out = shell(
+            link,
+            &format!(
+                "losetup; {tmp}; losetup /dev/loop0 disk; losetup -r -o 1K -b 1K --host /dev/loop1 {file}; losetup; \
+                 dd if=/dev/loop1 of=/dev/loop0 bs=16 count=1; losetup -d /dev/loop0; hexdump -n 2 disk; losetup"
+            ),
+        );
+        let out = out.ok();
+        let one = format!("/dev/loop1: host:{file} from byte 1024 on, 31 sectors of 1024 bytes (ro)\n");
+        assert!(
+            out.contains(&format!("/dev/loop0: /tmp/disk, 16 sectors of 512 bytes (rw)\n{one}")),
+            "{out}"
+        );
+        assert!(out.contains("68 68") && out.ends_with(&one), "{out}");
+    });
+    let says = |commands: &str, parts: &[&str]| {
+        let said = shell(Link::Static, &format!("{tmp}; {commands}")).failed();
+        assert!(parts.iter().all(|part| said.contains(part)), "{said}");
+    };
+    says("losetup /dev/loop0 none", &["/tmp/none", "(ENOENT)"]);
+    says("losetup /dev/loop0 disk; umount /tmp", &["/tmp", "device /dev/loop0", "(EBUSY)"]);
+    says("losetup /dev/loop0 disk; losetup /dev/loop0 disk", &["/dev/loop0", "(EEXIST)"]);
+    says("losetup -o 8K /dev/loop0 disk", &["less than one sector", "(ERANGE)"]);
+    says("mkrd 8; losetup -d /dev/ram0", &["not a loop device", "detach /dev/ram0", "(EINVAL)"]);
+    says("losetup -d /dev/loop0", &["/dev/loop0", "(ENOENT)"]);
+    says("losetup /dev/loop0", &["usage: losetup", "(EINVAL)"]);
+    says("losetup -r", &["usage: losetup", "(EINVAL)"]);
+}
+
+#[test]
 fn help_lists_every_command_and_explains_it() {
     let list = shell(Link::Static, "help").ok();
     let (commands, _) = list.split_once("\n\n").unwrap();
     let names: Vec<&str> = commands.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
     for name in
-        "attach detach mkrd mount umount insmod modprobe rmmod lsmod modinfo ls cat stat cd pwd hexdump cmp \
+        "attach detach mkrd losetup mount umount insmod modprobe rmmod lsmod modinfo ls cat stat cd pwd hexdump cmp \
                  df sha256sum readlink mkdir rmdir rm caps explain mmap source echo help exit set cp mv ln touch \
                  truncate chmod mkfifo mknod dd du time"
             .split_whitespace()

@@ -68,6 +68,13 @@ fn names_and_attributes() {
     );
     assert!(out.starts_with("y\ntotal 0\n-rw------- 2 0 0 8192 "), "{out}");
     assert!(out.contains("\nprw-r--r-- 1 ") && out.contains("\ncrw-r--r-- 1 0 0 5, 1 "), "{out}");
+    let out = shell(
+        Link::Static,
+        "mkdir /run; mkfifo /run/f; mknod /run/p p; ls -l /run; rm /run/f /run/p; ls /run",
+    )
+    .ok();
+    assert_eq!(out.matches("prw-r--r-- 1 0 0 ").count(), 2, "{out}");
+    assert!(out.trim_end().ends_with("p"), "nothing is left: {out}");
     let stat = tmp(Link::Static, "mkdir /tmp/d; touch /tmp/d; touch /tmp/x; stat /tmp/d");
     assert!(stat.contains("directory"), "{stat}");
     let out = tmp(

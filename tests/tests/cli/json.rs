@@ -46,8 +46,9 @@ fn caps_and_mount() {
         let mounted = shell_json(link, &rom.attached("mount -t romfs /dev/ram0 /rom"));
         assert_eq!(mounted.json(), expected, "mount shows what caps shows");
         let list = rom.json(link, "mount");
-        has(&list[0], "path source fs plugin block_driver read_only mmap reason users");
+        has(&list[0], "path source fs plugin block_driver read_only options mmap reason users");
         assert_eq!((&list[0]["path"], &list[0]["read_only"]), (&json!("/rom"), &json!(true)));
+        assert_eq!(list[0]["options"], json!(["ro", "nodev", "relatime"]));
     });
 }
 
@@ -174,6 +175,24 @@ fn errors_are_documents_on_standard_error() {
     let missing: Value = serde_json::from_str(&run(&["--json", "plugin", "info", "no"]).failed()).unwrap();
     assert_eq!(missing["error"]["errno"], "ENOENT");
 }
+
+#[test]
+fn loops() {
+    let rom = Rom::new();
+    let image = rom.image.display();
+    let list = rom.json(Link::Static, &format!("losetup -r --host /dev/loop0 {image}; losetup"));
+    has(&list[0], LOOP);
+    has(&list[0]["cache"], CACHE);
+    assert_eq!((&list[0]["host"], &list[0]["file"]), (&json!(true), &json!(image.to_string())));
+    let table = std::fs::read_to_string(root().join("docs/json.md")).unwrap();
+    for field in LOOP.split(' ').chain(CACHE.split(' ')) {
+        assert!(table.contains(&format!("`{field}`")), "docs/json.md does not name {field} of losetup");
+    }
+    assert_eq!(rom.json(Link::Static, "losetup"), json!([]));
+}
+
+const LOOP: &str = "node file host offset sector_size_bytes sectors read_only cache users";
+const CACHE: &str = "limit_bytes used_bytes dirty_bytes hits misses read_ahead write_backs";
 
 #[test]
 fn the_table_names_every_field() {

@@ -1,6 +1,7 @@
 //! Disks that lie.
 
 use nxvfs::mapping::MapRequest;
+use nxvfs::tree::Tier;
 use nxvfs::{Errno, MountOptions};
 use nxvfs_abi::types::open::{O_RDONLY, O_RDWR};
 use nxvfs_tests::check::{errno, refused, taught};
@@ -93,13 +94,15 @@ fn a_grant_that_cannot_be() {
 }
 
 #[test]
-fn a_disk_without_memory_is_read_and_not_mapped() {
+fn a_disk_without_memory_is_mapped_through_a_copy_only() {
     for lie in ["no-grant", "grant-refused", "object-none", "by-ioctl"] {
         let board = lying(lie);
         assert_eq!(board.read("/dev/evil"), vec![b'd'; 65536]);
         let task = board.task();
         let fd = task.open("/dev/evil", O_RDONLY, 0).unwrap();
-        taught(task.mmap(fd, &MapRequest::read(0, 4096)), Errno::ENODEV, &["/dev/evil"]);
+        let request = MapRequest::read(0, 4096);
+        taught(task.mmap(fd, &MapRequest { strict: true, ..request }), Errno::ENXIO, &["/dev/evil"]);
+        assert_eq!(task.map(fd, &request).unwrap().tier(), Tier::Ram);
         // An address without a memory object can be lent.
         let lent = task.borrow_in_place(fd);
         assert_eq!(lent.is_ok(), matches!(lie, "object-none" | "by-ioctl"), "{lie}: {lent:?}");

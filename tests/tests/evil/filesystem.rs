@@ -208,15 +208,23 @@ fn extents_that_cannot_be() {
 }
 
 #[test]
-fn extents_that_are_not_one_piece_are_not_mapped() {
-    for (lie, parts) in [("extents-apart", "pieces"), ("extents-none", "no place")] {
+fn extents_that_are_not_one_piece_are_put_together_or_copied() {
+    for (lie, parts, tier) in
+        [("extents-apart", "pieces", Tier::Xip), ("extents-none", "no place", Tier::Ram)]
+    {
         let board = lying_on_disk(lie);
         let task = board.task();
         let fd = task.open("/evil/file", O_RDONLY, 0).unwrap();
-        taught(task.mmap(fd, &MapRequest::read(0, 8192)), Errno::ENODEV, &["/evil/file", parts]);
+        let request = MapRequest::read(0, 8192);
+        assert_eq!(task.map(fd, &request).unwrap().tier(), tier);
+        let strict = task.map(fd, &MapRequest { strict: true, ..request }).map(drop);
+        match tier {
+            Tier::Xip => strict.unwrap(),
+            _ => drop(taught(strict, Errno::ENXIO, &["/evil/file", parts])),
+        }
         taught(task.borrow_in_place(fd), Errno::ENXIO, &["/evil/file", parts]);
         let explained = task.explain("/evil/file").unwrap();
-        assert_eq!(explained.tier, Tier::None);
+        assert_eq!(explained.tier, tier);
         assert!(explained.reason.contains(parts), "{}", explained.reason);
         task.close(fd).unwrap();
         assert!(board.mounts()[0].users.is_empty());
@@ -245,7 +253,7 @@ fn a_mount_that_demands_what_the_sides_cannot_says_why() {
         // Without the demand it is mounted, and the reason is kept.
         let board = board.mount("/dev/evil", "/evil", "evil-fs", "");
         let agreement = &board.mounts()[0].agreement;
-        assert_eq!(agreement.tier, Tier::None);
+        assert_eq!(agreement.tier, Tier::Ram);
         assert!(agreement.reason.contains(reason), "{}", agreement.reason);
         assert_eq!(board.read("/evil/file").len(), 8192);
     }

@@ -156,7 +156,7 @@ structs! {
         Services {
             size flags abi_major abi_minor log_level log clock report_error report_panic device_geometry device_read
             device_write device_flush device_barrier device_discard device_xip file_read file_write invalidate_entry
-            invalidate_node wake
+            invalidate_node wake file_len file_sync file_discard
         }
     }
     plugin {
@@ -175,6 +175,7 @@ constants! {
     manifest { SECTION MAX_BYTES }
     types {
         CTX_NONBLOCK CTX_SYNC PARAM_BOOL PARAM_INT PARAM_UINT PARAM_SIZE PARAM_STR PARAM_PATH
+        PARAM_FILE
     }
     types::mode {
         S_IFMT S_IFSOCK S_IFLNK S_IFREG S_IFBLK S_IFDIR S_IFCHR S_IFIFO S_ISUID S_ISGID S_ISVTX
@@ -186,7 +187,7 @@ constants! {
     ioctl {
         FIOC_REFORMAT FIOC_OPTIMIZE FIOC_FILEPATH FIOC_INTEGRITY FIOC_DUMP FIONREAD FIONWRITE FIONSPACE FIONBIO
         FIOCLEX FIONCLEX FIOC_XIPBASE FIOC_MMAP BIOC_XIPBASE BIOC_GEOMETRY BIOC_FLUSH BIOC_PARTINFO BIOC_BLKSSZGET
-        BIOC_BLKGETSIZE BIOC_DISCARD
+        BIOC_BLKGETSIZE BIOC_DISCARD PIPEIOC_POLICY PIPEIOC_PEEK PIPEIOC_SETSIZE PIPEIOC_GETSIZE
     }
     block {
         GEOMETRY_WRITABLE GEOMETRY_AVAILABLE GEOMETRY_CHANGED GEOMETRY_DISCARD_ZEROES XIP_WRITABLE XIP_MEMORY_OBJECT WRITE_FUA IO_META

@@ -8,7 +8,7 @@ use nxvfs_abi::block::{Geometry, GeometryOut, XIP_WRITABLE, XipGrant, XipGrantOu
 use nxvfs_abi::services::{ErrorTextIn, SERVICES_STATIC, Services, ServicesIn, clock as clocks};
 use nxvfs_abi::{ABI_MAJOR, ABI_MINOR, Errno, Grow, Str, Timespec, grow};
 
-use super::{Error, Result, Sentence, device};
+use super::{Error, Result, Sentence, device, vfs_file, waiter};
 use crate::{guard, host};
 
 /// Marks this table among services tables; a real host never sets it.
@@ -31,11 +31,14 @@ static TABLE: Services = Services {
     device_barrier: Some(device_flush),
     device_discard: Some(device_discard),
     device_xip: Some(device_xip),
-    file_read: None,
-    file_write: None,
+    file_read: Some(file_read),
+    file_write: Some(file_write),
     invalidate_entry: None,
     invalidate_node: None,
-    wake: None,
+    wake: Some(wake),
+    file_len: Some(file_len),
+    file_sync: Some(file_sync),
+    file_discard: Some(file_discard),
 };
 
 /// What the call on this thread has said so far.
@@ -138,6 +141,10 @@ unsafe extern "C" fn clock(which: u32, out: *mut Timespec) -> i32 {
     0
 }
 
+unsafe extern "C" fn wake(token: u64, events: u32) -> i32 {
+    if waiter::wake(token, events) { 0 } else { Errno::EBADF.wire() }
+}
+
 /// The answer of a service about a device.
 fn answer(result: std::result::Result<i64, Errno>) -> i64 {
     result.unwrap_or_else(|errno| i64::from(errno.wire()))
@@ -190,4 +197,32 @@ unsafe extern "C" fn device_xip(token: u64, out: XipGrantOut) -> i32 {
         unsafe { grow::fill(out.0, &grant) };
         Ok(0)
     })) as i32
+}
+
+unsafe extern "C" fn file_read(token: u64, offset: u64, buf: *mut u8, len: usize) -> i64 {
+    answer(vfs_file::find(token).and_then(|file| {
+        // SAFETY: by the contract.
+        let buf = unsafe { guard::buffer_mut(buf, len) }.map_err(|_| Errno::EFAULT)?;
+        file.serve_read(offset, buf).map(|done| done as i64)
+    }))
+}
+
+unsafe extern "C" fn file_write(token: u64, offset: u64, buf: *const u8, len: usize) -> i64 {
+    answer(vfs_file::find(token).and_then(|file| {
+        // SAFETY: by the contract.
+        let buf = unsafe { guard::buffer(buf, len) }.map_err(|_| Errno::EFAULT)?;
+        file.serve_write(offset, buf).map(|done| done as i64)
+    }))
+}
+
+unsafe extern "C" fn file_len(token: u64) -> i64 {
+    answer(vfs_file::find(token).map(|file| file.serve_len() as i64))
+}
+
+unsafe extern "C" fn file_sync(token: u64, _data_only: u32) -> i32 {
+    answer(vfs_file::find(token).and_then(|file| file.serve_sync()).map(|()| 0)) as i32
+}
+
+unsafe extern "C" fn file_discard(token: u64, offset: u64, len: u64) -> i32 {
+    answer(vfs_file::find(token).and_then(|file| file.serve_discard(offset, len)).map(|()| 0)) as i32
 }

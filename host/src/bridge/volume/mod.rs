@@ -15,6 +15,7 @@ pub use listing::DirItem;
 pub use whole::{FindingItem, MountRequest, ProbeFound, check, format, mount, probe};
 
 use super::instance::Instance;
+use super::tokens::{self, Target};
 use crate::base::{Errno, Result};
 
 /// What the file system told when it was mounted.
@@ -68,6 +69,8 @@ pub struct Volume {
     ops: FileSystemOps,
     info: VolumeInfo,
     medium_len_bytes: u64,
+    /// Token of the device, or 0.
+    device: u64,
 }
 
 /// One call of a slot that answers 0, with the default errno of an absent one.
@@ -93,7 +96,8 @@ impl Volume {
         &self.info
     }
 
-    /// Ends the volume; no call is under way.
+    /// Ends the volume, once no call is under way. Errors: ETIMEDOUT it was revoked and a call does not return, and
+    /// then it is not ended but given up; and the file system's.
     pub fn unmount(&self, ctx: &Ctx) -> Result<()> {
         let answer = self.instance.end(ctx, |fs, ctx| match self.ops.unmount {
             // SAFETY: the last call.
@@ -154,9 +158,20 @@ impl Volume {
 
     /// Brings the whole volume to the medium.
     pub fn sync(&self, ctx: &Ctx) -> Result<()> {
-        let Some(sync) = self.ops.sync else { return Ok(()) };
+        let Some(sync) = self.ops.sync else { return self.flush_device() };
         // SAFETY: nothing but the context crosses.
-        nothing_if_absent(self.instance.call(ctx, |fs, c| i64::from(unsafe { sync(fs, c) })))
+        match self.instance.call(ctx, |fs, c| i64::from(unsafe { sync(fs, c) })) {
+            Err(e) if e.errno() == Errno::ENOSYS => self.flush_device(),
+            other => other.map(drop),
+        }
+    }
+
+    /// What an absent `sync` means.
+    fn flush_device(&self) -> Result<()> {
+        match tokens::find(self.device) {
+            Ok(Target::Device(device)) => device.flush(),
+            _ => Ok(()),
+        }
     }
 }
 

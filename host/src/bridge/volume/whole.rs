@@ -67,14 +67,9 @@ fn table<'m>(module: &'m Module, driver: &str) -> Result<(&'m Driver, FileSystem
     }
 }
 
-/// Makes one call that no volume exists for yet.
-fn module_call(
-    module: &Module,
-    request: &MountRequest<'_>,
-    ctx: &Ctx,
-    call: impl FnOnce(*mut c_void, CtxIn, MountArgsIn) -> i64,
-) -> Result<u64> {
-    let (result, panicked) = params::lend(request.params, |first, count, stride| {
+/// Lends a request in the contract's form for one call.
+fn lend<R>(request: &MountRequest<'_>, use_it: impl FnOnce(MountArgsIn) -> R) -> R {
+    params::lend(request.params, |first, count, stride| {
         let args = MountArgs {
             flags: request.flags,
             device: request.device,
@@ -85,8 +80,18 @@ fn module_call(
             param_stride: stride,
             ..Grow::empty()
         };
-        Frame::run(|| call(module.raw(), CtxIn(ctx), MountArgsIn(&args)))
-    });
+        use_it(MountArgsIn(&args))
+    })
+}
+
+/// Makes one call that no volume exists for yet.
+fn module_call(
+    module: &Module,
+    request: &MountRequest<'_>,
+    ctx: &Ctx,
+    call: impl FnOnce(*mut c_void, CtxIn, MountArgsIn) -> i64,
+) -> Result<u64> {
+    let (result, panicked) = lend(request, |args| Frame::run(|| call(module.raw(), CtxIn(ctx), args)));
     if panicked {
         module.note_panic(request.label);
     }
@@ -109,6 +114,7 @@ pub fn mount(module: &Arc<Module>, request: &MountRequest<'_>, ctx: &Ctx) -> Res
         ops,
         info: VolumeInfo { flags: info.flags, root: info.root, name_max_bytes, magic: info.magic },
         medium_len_bytes: request.medium_len_bytes,
+        device: request.device,
     };
     let lie = if info.root == 0 {
         Some("root node 0".to_owned())
@@ -122,6 +128,18 @@ pub fn mount(module: &Arc<Module>, request: &MountRequest<'_>, ctx: &Ctx) -> Res
         return Err(module.lie("mount", claim));
     }
     Ok((volume, attr))
+}
+
+impl Volume {
+    /// Changes flags and options of the volume. Errors: ENOTSUP if the file system knows nothing of it, and its own.
+    pub fn remount(&self, request: &MountRequest<'_>, ctx: &Ctx) -> Result<()> {
+        let remount = self.ops.remount.ok_or(Errno::ENOTSUP)?;
+        let answer = lend(request, |args| {
+            // SAFETY: every pointer is valid until the call returns.
+            self.instance.call(ctx, |fs, ctx| i64::from(unsafe { remount(fs, ctx, args) }))
+        });
+        absent_is(answer, Errno::ENOTSUP).map(drop)
+    }
 }
 
 /// Asks whether the device holds such a file system.

@@ -6,13 +6,15 @@ use crate::cli::failure::Done;
 use crate::cli::shell::Shell;
 use crate::plugin::params::parse_words;
 
-/// Make a device node that a block driver serves
+/// Make a device node that a block or character driver serves
 ///
-/// The driver's plugin is loaded if it must be. 'modinfo PLUGIN' lists the parameters.
+/// The driver's plugin is loaded if it must be. 'modinfo PLUGIN' lists the parameters; beside them the host takes
+/// cache=SIZE, the memory for blocks of a device that is not memory itself (0: none).
 #[derive(Args)]
 #[command(after_help = "Examples:
   attach ramdisk-xip /dev/ram0 sectors=2048
-  attach ramdisk-xip /dev/rom0 image=rootfs.img ro")]
+  attach ramdisk-xip /dev/rom0 image=rootfs.img ro
+  attach loop /dev/loop0 vfs=/tmp/disk.img cache=1M")]
 pub(in crate::cli) struct Attach {
     /// Name of the driver
     driver: String,

@@ -69,7 +69,7 @@ impl Ln {
 #[command(after_help = "Example:
   mkfifo /tmp/queue
 
-The name is kept by the file system; this host does not open FIFOs.")]
+On a volume or in the host's own tree. Who opens one end waits for the other.")]
 pub(in crate::cli) struct Mkfifo {
     /// The FIFOs
     #[arg(required = true)]
@@ -93,12 +93,13 @@ enum NodeType {
     P,
 }
 
-/// Make a device node or a FIFO on a volume
+/// Make a device node on a volume, or a FIFO
 #[derive(Args)]
 #[command(after_help = "Example:
   mknod /tmp/console c 5 1
 
-The name is kept by the file system; this host does not open it. Devices are attached with 'attach'.")]
+A device node leads to the device in /dev that has the number ('stat' tells it), if the volume is mounted with -o dev.
+Devices are attached with 'attach'.")]
 pub(in crate::cli) struct Mknod {
     /// The node
     path: OsString,

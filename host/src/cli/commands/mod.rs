@@ -16,6 +16,7 @@ mod explain;
 mod hexdump;
 mod links;
 mod list;
+mod losetup;
 mod mmap;
 mod modinfo;
 mod mounts;
@@ -85,6 +86,7 @@ commands! {
     Attach(devices::Attach);
     Detach(devices::Detach);
     Mkrd(devices::Mkrd);
+    Losetup(losetup::Losetup);
     Mount(mounts::Mount);
     Umount(mounts::Umount);
     Caps(caps::Caps);

@@ -36,7 +36,9 @@ pub(super) fn place(before: &[&str], word: &str) -> Place {
     let operands = before[1..].iter().filter(|w| !w.starts_with('-')).count();
     match (*command, before.last().copied().unwrap_or_default(), operands) {
         ("attach", _, 0) => Place::Driver(Kind::Block),
+        ("attach", ..) if word.starts_with("vfs=") => Place::Path,
         ("attach", ..) if word.contains('=') => Place::File,
+        ("losetup", _, 1..) if before.contains(&"--host") => Place::File,
         ("mount", "-t", _) => Place::Driver(Kind::FileSystem),
         ("modprobe" | "rmmod" | "modinfo", _, 0) => Place::Plugin,
         ("insmod" | "source", _, 0) => Place::File,
@@ -45,11 +47,11 @@ pub(super) fn place(before: &[&str], word: &str) -> Place {
     }
 }
 
-/// Where in a word a path begins: after `>`, and after the `=` of `dd if=`.
+/// Where in a word a path begins: after `>`, and after the `=` of `dd if=` and `attach … vfs=`.
 pub(super) fn path_start(before: &[&str], word: &str) -> usize {
     let after = |c| word.rfind(c).map_or(0, |at| at + 1);
     match before.iter().find(|w| **w != "time") {
-        Some(&"dd") => after('>').max(after('=')),
+        Some(&("dd" | "attach")) => after('>').max(after('=')),
         _ if word.contains("\\>") => 0,
         _ => after('>'),
     }
@@ -70,6 +72,9 @@ mod tests {
         assert_eq!(at("attach ram"), Place::Driver(Kind::Block));
         assert_eq!(at("attach ramdisk-xip /dev/ra"), Place::Path);
         assert_eq!(at("attach ramdisk-xip /dev/ram0 image=do"), Place::File);
+        assert_eq!(at("attach loop /dev/loop0 vfs=/tm"), Place::Path);
+        assert_eq!(at("losetup -r /dev/loop0 /tm"), Place::Path);
+        assert_eq!(at("losetup --host /dev/loop0 di"), Place::File);
         assert_eq!(at("mount -t ro"), Place::Driver(Kind::FileSystem));
         assert_eq!(at("insmod --replace x"), Place::File);
         assert_eq!(at("rmmod "), Place::Plugin);
@@ -77,6 +82,7 @@ mod tests {
         assert_eq!(at("time attach ram"), Place::Driver(Kind::Block));
         assert_eq!(at("time ls; time mo"), Place::Command);
         assert_eq!(path_start(&["dd"], "if=/dev/ra"), 3);
+        assert_eq!(path_start(&["attach", "loop", "/dev/loop0"], "vfs=/tm"), 4);
         assert_eq!(path_start(&["echo", "a"], ">>/tmp/x"), 2);
         assert_eq!(path_start(&["cat"], "/a=b\\>c"), 0);
         assert_eq!(current("cat /rom/a\\ b").1, "/rom/a\\ b");

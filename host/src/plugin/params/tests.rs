@@ -79,6 +79,7 @@ fn texts_and_paths() {
     assert_eq!(parse(ParamType::Str, "").unwrap(), ParamValue::Str(String::new()));
     let raw = OsStr::from_bytes(b"/a\xff");
     assert_eq!(ParamValue::parse(ParamType::Path, raw).unwrap(), ParamValue::Path(raw.to_owned()));
+    assert_eq!(ParamValue::parse(ParamType::File, raw).unwrap(), ParamValue::File(raw.to_owned()));
     assert!(matches!(ParamValue::parse(ParamType::Str, raw), Err(ValueError::NotUtf8 { .. })));
     assert!(matches!(ParamValue::parse(ParamType::Uint, raw), Err(ValueError::NotUtf8 { .. })));
     for ty in ParamType::ALL {
@@ -96,7 +97,8 @@ fn text_reads_back() {
         ParamValue::Uint(u64::MAX),
         ParamValue::Size(1 << 40),
         ParamValue::Str("a,b=c".into()),
-        ParamValue::Path(raw),
+        ParamValue::Path(raw.clone()),
+        ParamValue::File(raw),
     ] {
         assert_eq!(ParamValue::parse(value.ty(), &value.text()).unwrap(), value);
     }

@@ -9,7 +9,7 @@ use super::text::word;
 use crate::base::sync::{Arc, Weak};
 use crate::base::{Errno, Result};
 use crate::file::OpenFile;
-use crate::mapping::Region;
+use crate::mapping::Row;
 use crate::task::Host;
 use crate::task::tasks::TaskView;
 use crate::tree::{Entries, Entry, Listed, PseudoKind};
@@ -169,12 +169,12 @@ impl Entries for Descriptors {
     }
 }
 
-fn maps(regions: &[Region], out: &mut String) {
-    for Region { range, prot, shared, tier, offset, path } in regions {
+fn maps(rows: &[Row], out: &mut String) {
+    for Row { pages, prot, shared, tier, offset, path } in rows {
         let flag = |on: bool, letter: char| if on { letter } else { '-' };
         let (r, w, x) = (flag(prot.read, 'r'), flag(prot.write, 'w'), flag(prot.execute, 'x'));
         let sharing = if *shared { 's' } else { 'p' };
-        let (start, end, path) = (range.start, range.end, word(path));
+        let (start, end, path) = (pages.start, pages.end, word(path));
         let _ = writeln!(out, "{start:012x}-{end:012x} {r}{w}{x}{sharing} {offset:08x} {tier} {path}");
     }
 }

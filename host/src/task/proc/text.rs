@@ -58,9 +58,8 @@ pub(super) fn modules(host: &Host, _ctx: &Ctx, out: &mut String) -> Result<()> {
 pub(super) fn mounts(host: &Host, _ctx: &Ctx, out: &mut String) -> Result<()> {
     out.push_str("none / pseudofs rw 0 0\n");
     for mount in host.mounts() {
-        let access = if mount.read_only { "ro" } else { "rw" };
         let (source, path, tier) = (word(&mount.source), word(&mount.path), mount.agreement.tier);
-        let _ = writeln!(out, "{source} {path} {} {access},mmap={tier} 0 0", word(&mount.fs));
+        let _ = writeln!(out, "{source} {path} {} {},mmap={tier} 0 0", word(&mount.fs), mount.flags);
     }
     Ok(())
 }
@@ -99,7 +98,7 @@ pub(super) fn devices(host: &Host, _ctx: &Ctx, out: &mut String) -> Result<()> {
         let _ = writeln!(out, "{node}");
     }
     out.push_str("\nBlock devices:\n");
-    for device in host.devices() {
+    for device in host.devices().into_iter().filter(|device| device.kind == "block") {
         let access = if device.writable { "rw" } else { "ro" };
         let (node, size, count) = (word(&device.node), device.sector_size_bytes, device.sector_count);
         let (driver, users) = (word(&device.driver), users(&device.users));
@@ -124,13 +123,16 @@ pub(super) fn locks(host: &Host, _ctx: &Ctx, out: &mut String) -> Result<()> {
 }
 
 pub(super) fn meminfo(host: &Host, _ctx: &Ctx, out: &mut String) -> Result<()> {
-    let files = host.tree().files();
+    let budgets =
+        [("Files", host.tree().files()), ("Cache", host.cache_budget()), ("Copies", host.mapping_budget())];
     let names: usize = host.tree().mounts().iter().map(|mount| mount.names_remembered()).sum();
     let tasks = host.tasks().after(0, usize::MAX);
     let descriptors: usize = tasks.iter().map(|(_, task)| task.descriptors().len()).sum();
     let regions: usize = tasks.iter().map(|(_, task)| task.regions().len()).sum();
-    for (name, bytes) in [("FilesMax", files.max_bytes()), ("FilesUsed", files.used_bytes())] {
-        let _ = writeln!(out, "{:<16}{:>10} kB", format!("{name}:"), bytes / 1024);
+    for (name, budget) in budgets {
+        for (which, bytes) in [("Max", budget.limit_bytes()), ("Used", budget.used_bytes())] {
+            let _ = writeln!(out, "{:<16}{:>10} kB", format!("{name}{which}:"), bytes / 1024);
+        }
     }
     let counts = [
         ("Names", names),

@@ -8,13 +8,15 @@ use std::path::Path;
 
 use nxvfs_loop::Loop;
 use nxvfs_sdk::abi::block::GEOMETRY_DISCARD_ZEROES;
-use nxvfs_sdk::fake::{Attached, Error, Result, Value, attach};
+use nxvfs_sdk::fake::{Attached, Error, Result, Value, VfsFile, attach};
 use tempfile::NamedTempFile;
 
 /// The parameters of a device, with the manifest's defaults.
 #[derive(Clone, Copy, Debug)]
 pub struct Given<'a> {
     pub file: &'a Path,
+    /// A file of the VFS instead.
+    pub vfs: Option<&'a VfsFile>,
     pub sector_size: u64,
     pub offset: u64,
     pub sizelimit: u64,
@@ -24,11 +26,15 @@ pub struct Given<'a> {
 
 impl<'a> Given<'a> {
     pub fn path(file: &'a Path) -> Self {
-        Self { file, sector_size: 512, offset: 0, sizelimit: 0, ro: None }
+        Self { file, vfs: None, sector_size: 512, offset: 0, sizelimit: 0, ro: None }
     }
 
     pub fn file(file: &'a NamedTempFile) -> Self {
         Self::path(file.path())
+    }
+
+    pub fn vfs(vfs: &'a VfsFile) -> Self {
+        Self { vfs: Some(vfs), ..Self::path(Path::new("")) }
     }
 
     pub fn ro(self, ro: bool) -> Self {
@@ -38,6 +44,7 @@ impl<'a> Given<'a> {
     pub fn attach(self) -> Result<Attached<Loop>> {
         let mut params = vec![
             ("file", Value::Path(self.file)),
+            ("vfs", Value::File(self.vfs)),
             ("sector_size", Value::Uint(self.sector_size)),
             ("offset", Value::Size(self.offset)),
             ("sizelimit", Value::Size(self.sizelimit)),

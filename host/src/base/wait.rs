@@ -1,0 +1,257 @@
+//! Waiting: who sleeps is a token, who has news marks it.
+//!
+//! A call that cannot go on *arms* its waiter with every source that may have news for it, *tries again*, and only then
+//! sleeps. News that come after the arming mark the waiter, so that its sleep ends at once; news from before are seen
+//! by the second try. So none is lost, in whichever order the threads run (`tests/tests/wait_model.rs` tries them all).
+//!
+//! A source forgets a waiter when it wakes it. A token is an index and a generation: waking a sleeper that went away
+//! long ago finds nobody and does no harm. Waking takes two locks, one after the other, under which nothing is called:
+//! it may be done under any lock of whoever does it.
+
+use std::time::Instant;
+
+use super::Errno;
+use super::sync::{Arc, Condvar, Mutex, global, lock, wait_until};
+
+#[derive(Default)]
+struct Marks {
+    woken: bool,
+    cancelled: Option<Errno>,
+}
+
+/// Where one call sleeps.
+#[derive(Default)]
+struct Sleeper {
+    marks: Mutex<Marks>,
+    bell: Condvar,
+}
+
+impl Sleeper {
+    fn mark(&self, cancelled: Option<Errno>) {
+        let mut marks = lock(&self.marks);
+        marks.woken = true;
+        marks.cancelled = marks.cancelled.or(cancelled);
+        self.bell.notify_all();
+    }
+}
+
+/// What a token leads to.
+#[derive(Clone)]
+enum Target {
+    Sleeper(Arc<Sleeper>),
+    Queue(Arc<WaitQueue>),
+}
+
+#[derive(Default)]
+struct Slots {
+    slots: Vec<(u32, Option<Target>)>,
+    free: Vec<u32>,
+}
+
+/// All tokens of the process.
+#[derive(Default)]
+struct Table(Mutex<Slots>);
+
+impl Table {
+    fn the() -> &'static Self {
+        global!(Table)
+    }
+
+    fn insert(&self, target: Target) -> u64 {
+        let mut all = lock(&self.0);
+        let index = match all.free.pop() {
+            Some(index) => index,
+            None => {
+                all.slots.push((0, None));
+                (all.slots.len() - 1) as u32
+            }
+        };
+        let slot = &mut all.slots[index as usize];
+        // A generation is never 0, so that no token is.
+        slot.0 = slot.0.wrapping_add(1).max(1);
+        slot.1 = Some(target);
+        u64::from(slot.0) << 32 | u64::from(index)
+    }
+
+    fn remove(&self, token: u64) {
+        let index = token as u32;
+        let mut all = lock(&self.0);
+        let target = all.slots[index as usize].1.take();
+        all.free.push(index);
+        drop(all);
+        // Outside the lock, which its own end may need.
+        drop(target);
+    }
+
+    fn find(&self, token: u64) -> Option<Target> {
+        let all = lock(&self.0);
+        match all.slots.get(token as u32 as usize) {
+            Some((generation, target)) if *generation == (token >> 32) as u32 => target.clone(),
+            _ => None,
+        }
+    }
+}
+
+/// Marks a waiter, or all waiters of a queue that a [`Relay`] stands for. Errors: EBADF nobody has the token any longer.
+pub fn wake(token: u64, events: u32) -> Result<(), Errno> {
+    match Table::the().find(token) {
+        Some(Target::Sleeper(sleeper)) => sleeper.mark(None),
+        Some(Target::Queue(queue)) => queue.wake(events),
+        None => return Err(Errno::EBADF),
+    }
+    Ok(())
+}
+
+/// Ends the sleep of a waiter for good.
+fn cancel(token: u64, errno: Errno) {
+    if let Some(Target::Sleeper(sleeper)) = Table::the().find(token) {
+        sleeper.mark(Some(errno));
+    }
+}
+
+/// One call's place to sleep; its token goes to whoever may have news.
+pub struct Waiter {
+    sleeper: Arc<Sleeper>,
+    token: u64,
+    group: u64,
+}
+
+impl Waiter {
+    /// A waiter that ends with EINTR when the task of `group` ends: the token of [`Relay`] over the queue of its
+    /// sleepers, or 0 for none.
+    pub fn new(group: u64) -> Self {
+        let sleeper = Arc::new(Sleeper::default());
+        let token = Table::the().insert(Target::Sleeper(sleeper.clone()));
+        Self { sleeper, token, group }
+    }
+
+    /// The number by which sources know it; never 0.
+    pub fn token(&self) -> u64 {
+        self.token
+    }
+
+    /// Begins a round: forgets earlier wakes. Sources are armed after it.
+    pub fn begin(&self) {
+        lock(&self.sleeper.marks).woken = false;
+        if let Some(Target::Queue(queue)) = Table::the().find(self.group) {
+            queue.arm(self.token);
+        }
+    }
+
+    /// Sleeps until it is woken (true; at once if that was since [`Waiter::begin`]) or a deadline has passed (false).
+    /// Errors: what it was cancelled with.
+    pub fn sleep(&self, until: Option<Instant>) -> Result<bool, Errno> {
+        let mut marks = lock(&self.sleeper.marks);
+        loop {
+            if let Some(errno) = marks.cancelled {
+                return Err(errno);
+            }
+            if marks.woken {
+                return Ok(true);
+            }
+            if until.is_some_and(|until| Instant::now() >= until) {
+                return Ok(false);
+            }
+            marks = wait_until(&self.sleeper.bell, marks, until);
+        }
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        Table::the().remove(self.token);
+    }
+}
+
+#[derive(Default)]
+struct Queue {
+    waiters: Vec<u64>,
+    /// Length at which those that went away are looked for.
+    sweep_at: usize,
+    closed: Option<Errno>,
+}
+
+/// The waiters of one source of news. Forgets each when it wakes it.
+#[derive(Default)]
+pub struct WaitQueue(Mutex<Queue>);
+
+impl WaitQueue {
+    /// Remembers a waiter, once; of a queue that was closed it is cancelled at once. Token 0 is nobody.
+    pub fn arm(&self, waiter: u64) {
+        const SWEEP_LEAST: usize = 16;
+        if waiter == 0 {
+            return;
+        }
+        let mut queue = lock(&self.0);
+        if let Some(errno) = queue.closed {
+            drop(queue);
+            return cancel(waiter, errno);
+        }
+        if queue.waiters.contains(&waiter) {
+            return;
+        }
+        if queue.waiters.len() >= queue.sweep_at {
+            queue.waiters.retain(|token| Table::the().find(*token).is_some());
+            queue.sweep_at = (queue.waiters.len() * 2).max(SWEEP_LEAST);
+        }
+        queue.waiters.push(waiter);
+    }
+
+    /// Wakes everyone, who then look for themselves what came.
+    pub fn wake(&self, events: u32) {
+        let waiters = std::mem::take(&mut lock(&self.0).waiters);
+        for waiter in waiters {
+            let _ = wake(waiter, events);
+        }
+    }
+
+    /// Ends every sleep, and those that begin later, with an error.
+    pub fn close(&self, errno: Errno) {
+        let waiters = {
+            let mut queue = lock(&self.0);
+            queue.closed.get_or_insert(errno);
+            std::mem::take(&mut queue.waiters)
+        };
+        for waiter in waiters {
+            cancel(waiter, errno);
+        }
+    }
+}
+
+/// A token that stands for a whole queue: waking it wakes everyone there. A driver thus knows one waiter for each
+/// opening, however many calls sleep on it.
+pub struct Relay {
+    queue: Arc<WaitQueue>,
+    token: u64,
+}
+
+impl Relay {
+    /// A queue of its own with its token.
+    pub fn new() -> Self {
+        let queue = Arc::new(WaitQueue::default());
+        let token = Table::the().insert(Target::Queue(queue.clone()));
+        Self { queue, token }
+    }
+
+    /// The queue.
+    pub fn queue(&self) -> &WaitQueue {
+        &self.queue
+    }
+
+    /// The number by which others know it; never 0.
+    pub fn token(&self) -> u64 {
+        self.token
+    }
+}
+
+impl Default for Relay {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        Table::the().remove(self.token);
+    }
+}
