@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use nxvfs::device::Generated;
 use nxvfs::file::Whence;
-use nxvfs::mapping::MapRequest;
+use nxvfs::mapping::{MapRequest, Place, Prot};
 use nxvfs::{Errno, HostOptions, Task};
 use nxvfs_abi::types::mode::{S_IFDIR, S_IFLNK, S_IFMT, S_IFREG};
 use nxvfs_abi::types::open::*;
@@ -197,6 +197,39 @@ fn descriptors_are_links_to_where_their_files_are_now() {
         task.close(fd).unwrap();
         errno(task.readlink(&entry).map(drop), Errno::ENOENT);
     }
+}
+
+#[test]
+fn a_pipe_is_told_by_its_number_and_is_not_deleted() {
+    let board = Board::new(Link::Static);
+    let task = board.task_as(1, 2, &[]);
+    let (reads, _) = task.pipe2(0).unwrap();
+    let attr = task.fstat(reads).unwrap().attr;
+    let told = task.readlink(format!("/proc/self/fd/{reads}")).unwrap();
+    assert_eq!(String::from_utf8(told).unwrap(), format!("/pipe:[{}]", attr.ino));
+    assert_eq!((attr.uid, attr.gid), (1, 2));
+}
+
+#[test]
+fn maps_tell_of_copies_and_of_pages_without_a_file() {
+    let board = Board::new(Link::Static).mount("none", "/tmp", "tmpfs", "");
+    let (task, page) = (board.task(), rustix::param::page_size());
+    let fd = task.open("/tmp/f", O_CREAT | O_RDWR, 0o644).unwrap();
+    task.write(fd, &vec![1; 3 * page]).unwrap();
+    let whole = MapRequest { shared: false, ..MapRequest::shared(0, 3 * page, Prot::READ_WRITE) };
+    let address = task.mmap(fd, &whole).unwrap();
+    task.mprotect(address + page, page, Prot::READ).unwrap();
+    task.munmap(address + 2 * page, page).unwrap();
+    let zeroes = task.mmap_anonymous(page, Prot::NONE, true, Place::Anywhere).unwrap();
+    let mut rows: Vec<String> = [
+        (address, address + page, "rw-p 00000000 ram /tmp/f".to_owned()),
+        (address + page, address + 2 * page, format!("r--p {page:08x} ram /tmp/f")),
+        (zeroes, zeroes + page, "---s 00000000 none -".to_owned()),
+    ]
+    .map(|(start, end, rest)| format!("{start:012x}-{end:012x} {rest}\n"))
+    .into();
+    rows.sort();
+    assert_eq!(text(&task, "/proc/maps"), rows.concat());
 }
 
 #[test]

@@ -220,3 +220,27 @@ fn what_is_reserved_has_room_and_what_is_punched_gives_it_back() {
     let null = task.open("/dev/null", O_RDWR, 0).unwrap();
     errno(task.fallocate(null, 0, 0, 1), Errno::ENODEV);
 }
+
+#[test]
+fn a_fifo_has_names_as_a_file_has() {
+    let board = board();
+    let task = board.task();
+    task.mkdir("/d", 0o755).unwrap();
+    task.mkfifo("/d/fifo", 0o644).unwrap();
+    task.link("/d/fifo", "/d/other").unwrap();
+    assert_eq!(task.stat("/d/other").unwrap().attr.nlink, 2);
+    let reads = task.open("/d/fifo", O_RDONLY | O_NONBLOCK, 0).unwrap();
+    let writes = task.open("/d/other", O_WRONLY, 0).unwrap();
+    task.write(writes, b"through").unwrap();
+    let mut buf = [0; 9];
+    assert_eq!(task.read(reads, &mut buf).unwrap(), 7);
+    assert_eq!(&buf[..7], b"through");
+    make(&task, "/d/file", b"");
+    task.rename("/d/file", "/d/fifo", 0).unwrap();
+    assert_eq!(task.stat("/d/fifo").unwrap().attr.mode & S_IFMT, S_IFREG);
+    task.rename("/d/other", "/d/fifo", 0).unwrap();
+    task.chmod("/d/fifo", 0o600).unwrap();
+    assert_eq!(task.fstat(reads).unwrap().attr.mode & 0o777, 0o600);
+    task.unlink("/d/fifo").unwrap();
+    task.rmdir("/d").unwrap();
+}
