@@ -5,14 +5,14 @@ use nxvfs_abi::{Ctx, Grow, mapper};
 
 use super::budget::Budget;
 use super::mapped::Mapped;
-use super::place::{NoPlace, Source};
+use super::place::{NoPlace, Source, Writes};
 use super::region::{Region, pages_of};
 use super::request::{MapRequest, Place, Prot};
 use super::view::{Keep, Parts, Piece, View};
 use super::vma::{Run, map_runs, nothing, page};
 use super::{MapError, fault};
 use crate::base::sync::{Arc, lock};
-use crate::base::{Errno, Error, Hold, Holder, Result};
+use crate::base::{Errno, Error, Holder, Result};
 use crate::bridge::{Mapper, Planned};
 use crate::tree::{Dependent, MmapMode, Tier};
 
@@ -149,7 +149,7 @@ fn in_place(
 }
 
 /// What a view that may store holds beside what it shows.
-fn writes(source: &Source, asker: &Asker<'_>, stores: bool) -> Result<Option<Hold>> {
+fn writes(source: &Source, asker: &Asker<'_>, stores: bool) -> Result<Option<Writes>> {
     if !stores {
         return Ok(None);
     }
