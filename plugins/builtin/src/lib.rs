@@ -5,3 +5,4 @@ use nxvfs_loop as _;
 use nxvfs_ramdisk_xip as _;
 use nxvfs_romfs as _;
 use nxvfs_tmpfs as _;
+use nxvfs_vfat as _;

@@ -1,0 +1,4 @@
+//! vfat
+#![forbid(unsafe_code)]
+
+pub mod format;
