@@ -119,3 +119,11 @@ pub fn to_units(units: &[u16]) -> Units {
     let _ = units.iter().all(|unit| name.push(*unit));
     name
 }
+
+/// The thirteen units of a slot.
+#[inline]
+pub fn read_piece(slot: &[u8], units: &mut [u16]) {
+    for (unit, place) in units.iter_mut().zip(PLACES) {
+        *unit = le16(slot, place);
+    }
+}
