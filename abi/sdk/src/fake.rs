@@ -40,7 +40,7 @@ use nxvfs_abi::types::{
 use nxvfs_abi::{Ctx, Errno, Grow, Str};
 
 pub use block::{Attached, XipGrant, attach};
-pub use device::Device;
+pub use device::{Device, Record};
 pub use file::File;
 pub use filesystem::{Finding, Probed, check, format, mount, probe, repair};
 pub use mounted::{Entry, Found, Mounted};

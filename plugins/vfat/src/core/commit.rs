@@ -12,7 +12,7 @@
 use nxvfs_sdk::{Errno, Result, now_coarse};
 
 use super::{Core, Freed, Volume};
-use crate::format::fsinfo::{FSINFO_BYTES, FsInfo};
+use crate::format::fsinfo::{FSINFO_BYTES, FsInfo, UNKNOWN};
 use crate::format::table::END;
 
 /// How long a change may stay in memory, in seconds, before the next one takes it along.
@@ -172,8 +172,9 @@ impl Core {
         self.fat.write_back(&volume.disk)?;
         for run in runs {
             self.claims(volume).remove_run(run.start, run.len);
-            if let Some(space) = &mut self.space {
-                space.give(run);
+            match &mut self.space {
+                Some(space) => space.give(run),
+                None => self.given_unseen += run.len,
             }
             if volume.options.discard {
                 let at = volume.layout.cluster_start(run.start);
@@ -187,10 +188,13 @@ impl Core {
 
     /// Writes the free count of a FAT32, if it is known.
     fn write_free_count(&mut self, volume: &Volume) -> Result<()> {
-        let (Some(at), Some(space), Some(old)) = (volume.layout.fsinfo, &self.space, self.fsinfo) else {
-            return Ok(());
+        let (Some(at), Some(old)) = (volume.layout.fsinfo, self.fsinfo) else { return Ok(()) };
+        let unseen = std::mem::take(&mut self.given_unseen);
+        let info = match &self.space {
+            Some(space) => FsInfo { free: space.free() + self.reserved_clusters, next: space.cursor() },
+            None if old.free == UNKNOWN => old,
+            None => FsInfo { free: old.free.saturating_add(unseen).min(volume.layout.clusters), ..old },
         };
-        let info = FsInfo { free: space.free() + self.reserved_clusters, next: space.cursor() };
         if info == old {
             return Ok(());
         }

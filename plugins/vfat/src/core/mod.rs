@@ -28,6 +28,8 @@ use crate::inode::Inode;
 use crate::options::Options;
 use crate::space::{Run, Space};
 
+pub(crate) use rename::EXCHANGE_STEM;
+
 /// The root's number.
 pub(crate) const ROOT: u64 = 1;
 /// Numbers of nodes that were made since the mount begin here; others are numbered by the place of their slot.
@@ -110,6 +112,8 @@ pub(crate) struct Core {
     reserving: Vec<Arc<Inode>>,
     reserved_clusters: u32,
     fsinfo: Option<FsInfo>,
+    /// Clusters that were freed while the table was not looked through yet.
+    given_unseen: u32,
     last_commit: Timespec,
 }
 
@@ -144,6 +148,7 @@ impl Core {
             reserving: Vec::new(),
             reserved_clusters: 0,
             fsinfo,
+            given_unseen: 0,
             last_commit: now,
         })
     }
