@@ -150,4 +150,3 @@ impl VFat {
         core.changed(&self.volume, false)
     }
 }
-

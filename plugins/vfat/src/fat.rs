@@ -117,7 +117,8 @@ impl Fat {
                 while piece.dirty >> first != 0 {
                     first += (piece.dirty >> first).trailing_zeros();
                     let count = (piece.dirty >> first).trailing_ones();
-                    let bytes = first as usize * sector..((first + count) as usize * sector).min(piece.bytes.len());
+                    let bytes =
+                        first as usize * sector..((first + count) as usize * sector).min(piece.bytes.len());
                     disk.write_meta(base + bytes.start as u64, &piece.bytes[bytes])?;
                     first += count;
                 }

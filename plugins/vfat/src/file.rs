@@ -71,7 +71,9 @@ impl VFat {
         }
         let fail = Fail::new(Errno::EIO, "file is longer than its chain of clusters");
         self.volume.distrust("a file is longer than its chain");
-        Err(fail.place(format_args!("byte {offset}")).remedy("unmount the volume and repair it by `nxvfs image check`"))
+        Err(fail
+            .place(format_args!("byte {offset}"))
+            .remedy("unmount the volume and repair it by `nxvfs image check`"))
     }
 
     /// Up to `buf.len()` bytes, fewer only at the end.
@@ -155,13 +157,21 @@ impl VFat {
     }
 
     /// Writes bytes at `offset`, or at the end; answers how many: all that fits. Errors: EROFS, ENOSPC, EFBIG, EIO.
-    pub(crate) fn write_file(&self, ctx: &Ctx, inode: &Arc<Inode>, offset: u64, buf: &[u8], flags: u32) -> Result<usize> {
+    pub(crate) fn write_file(
+        &self,
+        ctx: &Ctx,
+        inode: &Arc<Inode>,
+        offset: u64,
+        buf: &[u8],
+        flags: u32,
+    ) -> Result<usize> {
         self.volume.writable()?;
         if buf.is_empty() {
             return Ok(0);
         }
         let append = flags & open::O_APPEND != 0;
-        let inside = |size: u64| !append && offset.checked_add(buf.len() as u64).is_some_and(|end| end <= size);
+        let inside =
+            |size: u64| !append && offset.checked_add(buf.len() as u64).is_some_and(|end| end <= size);
         let done = if inside(inode.with(|data| data.size)) {
             self.fill(inode, offset, buf)?;
             self.wrote(inode, 0);
@@ -308,7 +318,8 @@ impl VFat {
                     break;
                 }
                 for piece in &pieces[..count] {
-                    let extent = Extent { file_offset: at, medium_offset: piece.at, len_bytes: piece.len as u64 };
+                    let extent =
+                        Extent { file_offset: at, medium_offset: piece.at, len_bytes: piece.len as u64 };
                     at += piece.len as u64;
                     if push(extent).is_break() {
                         at = end;

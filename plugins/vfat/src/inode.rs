@@ -147,7 +147,13 @@ impl Inode {
     }
 
     /// The attributes. `subdirectories` of a directory.
-    pub(crate) fn attr(&self, layout: &Layout, options: &Options, subdirectories: u32, dir_bytes: u64) -> Attr {
+    pub(crate) fn attr(
+        &self,
+        layout: &Layout,
+        options: &Options,
+        subdirectories: u32,
+        dir_bytes: u64,
+    ) -> Attr {
         self.with(|data| {
             let kind = if data.attr & DIRECTORY != 0 { mode::S_IFDIR } else { mode::S_IFREG };
             let size_bytes = if self.is_dir { dir_bytes } else { data.size };
@@ -176,7 +182,8 @@ impl Inode {
 /// A moment as the medium holds a time of change: whole seconds, even ones in local time.
 pub(crate) fn change_time(moment: Timespec, zone: i64) -> Timespec {
     let local = moment.seconds.saturating_add(zone);
-    let even = Timespec { seconds: moment.seconds.saturating_sub(local.rem_euclid(2)), ..Timespec::default() };
+    let even =
+        Timespec { seconds: moment.seconds.saturating_sub(local.rem_euclid(2)), ..Timespec::default() };
     // Within the range of stamps nothing else is lost.
     if (EARLIEST..LATEST).contains(&local) { even } else { Stamp::of(moment, zone).coarse().moment(zone) }
 }

@@ -80,5 +80,17 @@ nxvfs_sdk::plugin! {
         "errors": str = "remount-ro", "when the volume contradicts itself: remount-ro or continue";
         "inplace": bool = "1", "let files be mapped in place where the medium allows";
         "bigdirs": bool = "1", "let directories have more than 65536 slots, which Windows does not show";
+        "F": uint = "0", "mkfs: width of the table's entries, 12, 16 or 32; 0 by size";
+        "s": uint = "0", "mkfs: sectors of a cluster, a power of two; 0 by size";
+        "S": uint = "0", "mkfs: bytes of a sector, 512 to 4096; 0 for the device's";
+        "n": str = "", "mkfs: label of the volume, up to eleven characters";
+        "i": str = "", "mkfs: number of the volume, hexadecimal; empty for one made of the time";
+        "R": uint = "0", "mkfs: reserved sectors; 0 for 1, on FAT32 32";
+        "r": uint = "0", "mkfs: entries of the root directory on FAT12 and FAT16; 0 by size";
+        "f": uint = "2", "mkfs: number of tables, 1 to 4";
+        "M": uint = "0", "mkfs: medium type, 0xf0 or 0xf8 to 0xff; 0 by size";
+        "h": uint = "0", "mkfs: hidden sectors before the volume";
+        "a": bool = "0", "mkfs: do not round tables and root directory to clusters";
+        "align": size = "4096", "mkfs: the data area begins at a multiple of this; 0 to lay it out exactly as mkfs.fat";
     ],
 }

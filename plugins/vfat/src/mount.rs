@@ -27,7 +27,9 @@ impl From<BootFlaw> for Fail {
     fn from(flaw: BootFlaw) -> Self {
         let (errno, remedy) = match flaw.damaged {
             true => (Errno::EUCLEAN, "see what is wrong by `nxvfs image check`"),
-            false => (Errno::EINVAL, "is this a FAT volume? a disk with partitions is mounted by one of those"),
+            false => {
+                (Errno::EINVAL, "is this a FAT volume? a disk with partitions is mounted by one of those")
+            }
         };
         Self::new(errno, flaw.what).place("sector 0").expected(flaw.expected).found(flaw.found).remedy(remedy)
     }
@@ -85,13 +87,8 @@ impl VFat {
         };
         let root = Inode::new(ROOT, &root_entry(&layout), &options);
         let read_only = mount.read_only() || !medium.writable();
-        let volume = Volume {
-            disk: Disk::new(medium),
-            layout,
-            options,
-            style,
-            read_only: AtomicBool::new(read_only),
-        };
+        let volume =
+            Volume { disk: Disk::new(medium), layout, options, style, read_only: AtomicBool::new(read_only) };
         log::info!(
             "{}, {} clusters of {} bytes, number {:04X}-{:04X}",
             volume.layout.kind,

@@ -175,7 +175,8 @@ impl Space {
             self.full[word / 64] &= !(1 << (word % 64));
         });
         if let Some(sector_bytes) = self.split_by {
-            let split = (run.start..run.end()).filter(|cluster| Kind::Fat12.straddles(*cluster, sector_bytes));
+            let split =
+                (run.start..run.end()).filter(|cluster| Kind::Fat12.straddles(*cluster, sector_bytes));
             split.for_each(|cluster| self.mark(Run { start: cluster, len: 1 }));
         }
         // What was reserved for a file and not used is where the next one goes on.

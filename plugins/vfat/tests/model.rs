@@ -181,7 +181,9 @@ impl Run {
             }
             Op::Reserve(d, n, size) => {
                 let (dir, path) = pick(d);
-                let Some(id) = self.model.find(dir, NAMES[n]).filter(|id| !self.model.is_dir(*id)) else { return };
+                let Some(id) = self.model.find(dir, NAMES[n]).filter(|id| !self.model.is_dir(*id)) else {
+                    return;
+                };
                 let found = self.volume().walk(&format!("{path}/{}", NAMES[n])).unwrap();
                 let opened = self.volume().open(found.node, open::O_RDWR).unwrap();
                 opened.fallocate(1, 0, size.into()).unwrap();
@@ -254,7 +256,11 @@ impl Run {
             drop(opened);
             volume.forget(found.node, 1);
         });
-        assert_eq!(made.map_err(|fail| fail.errno), if taken { Err(Errno::EEXIST) } else { Ok(()) }, "{name}");
+        assert_eq!(
+            made.map_err(|fail| fail.errno),
+            if taken { Err(Errno::EEXIST) } else { Ok(()) },
+            "{name}"
+        );
         if !taken {
             self.model.add(dir, name, Node::File(content));
         }

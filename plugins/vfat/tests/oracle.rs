@@ -82,7 +82,8 @@ fn volumes_written_by_us_satisfy_fsck_and_are_read_by_mtools() {
             for dir in ["", "sub", "sub/deeper directory"] {
                 for (at, name) in NAMES.iter().enumerate() {
                     let path = out.join(dir).join(name);
-                    let read = std::fs::read(&path).unwrap_or_else(|e| panic!("{shape:?} {}: {e}", path.display()));
+                    let read =
+                        std::fs::read(&path).unwrap_or_else(|e| panic!("{shape:?} {}: {e}", path.display()));
                     assert_eq!(read, pattern(at * 3001, at as u8), "{shape:?} {}", path.display());
                 }
             }

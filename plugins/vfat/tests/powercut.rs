@@ -11,12 +11,14 @@ use nxvfs_sdk::fake::{self, Device, Record};
 use nxvfs_sdk::{Grow, mode, open};
 use nxvfs_vfat::VFat;
 
-const CUT_SHAPES: [Shape; 3] = [Shape::new(720, 12, 512, 1), Shape::new(3000, 16, 512, 1), Shape::new(2048, 32, 512, 1)];
+const CUT_SHAPES: [Shape; 3] =
+    [Shape::new(720, 12, 512, 1), Shape::new(3000, 16, 512, 1), Shape::new(2048, 32, 512, 1)];
 
 /// What fsck.fat may say of any cut.
-const ALLOWED: [&str; 16] = [
-    "0x25: Dirty bit is set",
-    "0x41: Dirty bit is set",
+const ALLOWED: [&str; 17] = [
+    "Dirty bit is set",
+    "  65:01/00",
+    "  Not automatically fixing this",
     " Automatically removing dirty bit",
     "FATs differ",
     "Using first FAT",
@@ -33,7 +35,8 @@ const ALLOWED: [&str; 16] = [
     "This is mostly harmless",
 ];
 /// And of a rename from one directory to another.
-const ALLOWED_MOVING: [&str; 8] = [
+const ALLOWED_MOVING: [&str; 9] = [
+    "Invalid '..' entry in the second slot",
     "  share clusters",
     " share clusters",
     "  Truncating second",
@@ -121,7 +124,9 @@ const SCENARIOS: [Scenario; 13] = [
         during: |volume| {
             let a = node(volume, "first directory");
             let old = b"a file with a long name 2";
-            volume.rename((a, old), (a, b"another, even longer name for the same file as before"), 0).unwrap();
+            volume
+                .rename((a, old), (a, b"another, even longer name for the same file as before"), 0)
+                .unwrap();
             sync(volume);
         },
     },
@@ -207,7 +212,8 @@ const SCENARIOS: [Scenario; 13] = [
                 volume.setattr(node(volume, path), &set).unwrap();
             }
             // Longer again at once: the medium still states the old length then.
-            let file = volume.open(node(volume, "first directory/a file with a long name 5"), open::O_RDWR).unwrap();
+            let file =
+                volume.open(node(volume, "first directory/a file with a long name 5"), open::O_RDWR).unwrap();
             file.write_at(0, &pattern(2500, 66), open::O_APPEND).unwrap();
             sync(volume);
         },
@@ -238,7 +244,12 @@ const SCENARIOS: [Scenario; 13] = [
         during: |volume| {
             let b = node(volume, "second directory");
             for at in 0..40 {
-                file(volume, b, &format!("one of very many with a name that is long enough for four slots {at}"), b"");
+                file(
+                    volume,
+                    b,
+                    &format!("one of very many with a name that is long enough for four slots {at}"),
+                    b"",
+                );
             }
             sync(volume);
             for at in (0..40).step_by(2) {
@@ -252,12 +263,20 @@ const SCENARIOS: [Scenario; 13] = [
 
 /// All files of a volume by path.
 fn files(volume: &Volume) -> BTreeMap<String, Vec<u8>> {
+    files_if(volume, false)
+}
+
+/// As [`files`]; `broken`: fsck.fat may have left directories without clusters.
+fn files_if(volume: &Volume, broken: bool) -> BTreeMap<String, Vec<u8>> {
     let mut all = BTreeMap::new();
     let mut todo = vec![(volume.root(), String::new())];
     while let Some((at, path)) = todo.pop() {
         for entry in volume.readdir(at).unwrap() {
             let path = format!("{path}/{}", String::from_utf8(entry.name.clone()).unwrap());
-            let found = volume.lookup(at, &entry.name).unwrap();
+            let found = match volume.lookup(at, &entry.name) {
+                Err(fail) if broken && fail.what == "directory without clusters" => continue,
+                found => found.unwrap(),
+            };
             if entry.file_type == mode::S_IFDIR {
                 todo.push((found.node, path));
             } else {
@@ -305,7 +324,7 @@ impl Case<'_> {
             }
             // Paths that introduce what is allowed.
             let path = line.starts_with('/');
-            let fine = path || allowed.iter().any(|start| line.starts_with(start)) || line.trim().starts_with("0x") || line.contains("differ");
+            let fine = path || allowed.iter().any(|start| line.trim().starts_with(start.trim()));
             assert!(fine, "{}: fsck.fat says '{line}' of {:#?}", self.what, image.fsck(&["-n"]));
         }
         let device = Device::new(bytes, 512);
@@ -325,13 +344,21 @@ impl Case<'_> {
         image.fsck(&["-a"]);
         let device = Device::new(image.bytes(), 512);
         let volume = mount(&device);
-        let seen = files(&volume);
-        for (path, content) in self.before.iter().filter(|(path, content)| self.after.get(*path) == Some(*content)) {
+        let seen = files_if(&volume, true);
+        for (path, content) in
+            self.before.iter().filter(|(path, content)| self.after.get(*path) == Some(*content))
+        {
             assert_eq!(seen.get(path), Some(content), "{}: {path} after fsck.fat -a", self.what);
         }
         if self.scenario.moving {
-            for content in self.before.values().filter(|content| self.after.values().any(|after| after == *content)) {
-                assert!(seen.values().any(|seen| seen == content), "{}: data lost after fsck.fat -a", self.what);
+            for content in
+                self.before.values().filter(|content| self.after.values().any(|after| after == *content))
+            {
+                assert!(
+                    seen.values().any(|seen| seen == content),
+                    "{}: data lost after fsck.fat -a",
+                    self.what
+                );
             }
         }
     }
@@ -344,14 +371,18 @@ impl Case<'_> {
             }
         }
         if self.scenario.moving {
-            for content in self.before.values().filter(|content| self.after.values().any(|after| after == *content)) {
+            for content in
+                self.before.values().filter(|content| self.after.values().any(|after| after == *content))
+            {
                 let count = seen.values().filter(|seen| *seen == content).count();
                 assert_eq!(count, 1, "{}: {:?}", self.what, seen.keys());
             }
         }
         for path in seen.keys() {
             let known = self.before.contains_key(path) || self.after.contains_key(path);
-            let passing = self.scenario.name == "full disk" || self.scenario.name == "many entries" || self.scenario.moving;
+            let passing = self.scenario.name == "full disk"
+                || self.scenario.name == "many entries"
+                || self.scenario.moving;
             assert!(known || passing, "{}: {path} came from nowhere", self.what);
         }
     }
@@ -381,7 +412,8 @@ fn play(scenario: &Scenario, shape: Shape) {
         }
         let interesting = step.as_ref().is_some_and(|(_, bytes)| bytes.iter().any(|byte| *byte != 0));
         if at % stride == 0 || (interesting && at < 40) || steps.len() - at < 20 {
-            case(format!("{} on {shape:?}, cut after write {at} of {}", scenario.name, steps.len())).judge(&image);
+            case(format!("{} on {shape:?}, cut after write {at} of {}", scenario.name, steps.len()))
+                .judge(&image);
         }
     }
     // Between two barriers any of the writes may be missing.
@@ -401,7 +433,8 @@ fn play(scenario: &Scenario, shape: Shape) {
                 }
             }
             if end > at {
-                case(format!("{} on {shape:?}, writes {at}..{end} torn, round {round}", scenario.name)).judge(&torn);
+                case(format!("{} on {shape:?}, writes {at}..{end} torn, round {round}", scenario.name))
+                    .judge(&torn);
             }
         }
         for (offset, bytes) in steps[at..end].iter().flatten() {

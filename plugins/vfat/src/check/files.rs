@@ -144,7 +144,9 @@ impl Walk<'_, '_, '_, '_, '_> {
             let name = [".", ".."][slot];
             let at = self.scan.place(folder, slot as u32);
             match entry {
-                None => self.report.error(at, &dir.path, &format!("entry '{name}' is not where it has to be"))?,
+                None => {
+                    self.report.error(at, &dir.path, &format!("entry '{name}' is not where it has to be"))?
+                }
                 Some(entry) if entry.start == expected => {}
                 Some(mut entry) => {
                     let text = format!("'{name}' leads to cluster {}, expected {expected}", entry.start);
@@ -162,7 +164,11 @@ impl Walk<'_, '_, '_, '_, '_> {
         let at = self.scan.place(folder, item.slot);
         let start = item.entry.start;
         if !self.scan.layout.holds(start) {
-            return self.report.error(at, &path, &format!("directory begins at cluster {start}, which is none"));
+            return self.report.error(
+                at,
+                &path,
+                &format!("directory begins at cluster {start}, which is none"),
+            );
         }
         if self.owned.has(start) {
             return self.claim(&path, start, 0).map(drop);
@@ -202,7 +208,8 @@ impl Walk<'_, '_, '_, '_, '_> {
         }
         let clusters = self.claim(path, entry.start, usize::MAX)?;
         if clusters.len() > need {
-            let text = format!("chain of {} clusters is longer than {} bytes need", clusters.len(), entry.size);
+            let text =
+                format!("chain of {} clusters is longer than {} bytes need", clusters.len(), entry.size);
             if self.report.safe(FINDING_WARNING, at, path, &text)? {
                 if need == 0 {
                     entry.start = 0;

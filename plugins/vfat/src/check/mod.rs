@@ -72,7 +72,9 @@ pub(crate) fn examine(mount: &Mount<'_>, check: &mut Check<'_>) -> Result<()> {
     let boot = boot_sector(&medium)?;
     let layout = Layout::parse(&boot, medium.len_bytes())?;
     if mount.repair() && !medium.writable() {
-        return Err(Fail::new(Errno::EROFS, "the medium cannot be written").remedy("check it without --repair"));
+        return Err(
+            Fail::new(Errno::EROFS, "the medium cannot be written").remedy("check it without --repair")
+        );
     }
     let disk = Disk::new(medium);
     let mut report = Report { check, repair: mount.repair(), left: false };

@@ -102,7 +102,8 @@ pub(crate) fn finish(scan: &Scan<'_>, repair: bool) -> Result<Vec<Unfinished>> {
         }
     }
     if let Some(third) = kept.map(|kept| &named[kept]) {
-        let shared = twin(kept.unwrap_or(0)).is_some() || named.iter().any(|name| name.marked() && twin_of(&by_start, &named, name));
+        let shared = twin(kept.unwrap_or(0)).is_some()
+            || named.iter().any(|name| name.marked() && twin_of(&by_start, &named, name));
         if shared || third.item.entry.start == 0 {
             told(third, "name that an exchange needed is left over: it goes".to_owned());
             if repair {

@@ -4,13 +4,13 @@ use nxvfs_sdk::Result;
 
 use crate::disk::Disk;
 use crate::fat::Fat;
+use crate::format::codepage::Codepage;
 use crate::format::entry::{DELETED, SLOT_BYTES, SlotKind, slot_kind};
 use crate::format::longname::{Gather, to_units};
 use crate::format::shortname::{Mode, show};
 use crate::format::table::Link;
 use crate::format::unicode::{Name, Units};
 use crate::format::{Entry, FIRST_CLUSTER, Kind, Layout};
-use crate::format::codepage::Codepage;
 
 /// Most bytes of a directory that are looked at.
 const FOLDER_BYTES_MAX: usize = 128 << 20;
@@ -146,7 +146,9 @@ impl<'a> Scan<'a> {
     pub(crate) fn place(&self, folder: &Folder, slot: u32) -> u64 {
         let at = slot as usize * SLOT_BYTES;
         match folder.clusters.get(at >> self.layout.cluster_shift) {
-            Some(cluster) => self.layout.cluster_start(*cluster) + (at & (self.layout.cluster_bytes() as usize - 1)) as u64,
+            Some(cluster) => {
+                self.layout.cluster_start(*cluster) + (at & (self.layout.cluster_bytes() as usize - 1)) as u64
+            }
             None => self.layout.root_start + at as u64,
         }
     }

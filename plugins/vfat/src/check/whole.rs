@@ -23,7 +23,10 @@ pub(super) fn boot(disk: &Disk, layout: &Layout, boot: &[u8], report: &mut Repor
     backup[layout.state_at] = boot[layout.state_at];
     let differ = boot.iter().zip(&backup).position(|(a, b)| a != b);
     if let Some(differ) = differ {
-        let text = format!("boot sector and its copy differ: found {:#04x}, {:#04x} in the copy", boot[differ], backup[differ]);
+        let text = format!(
+            "boot sector and its copy differ: found {:#04x}, {:#04x} in the copy",
+            boot[differ], backup[differ]
+        );
         if report.safe(FINDING_WARNING, at + differ as u64, "", &text)? {
             let mut copy = [0; BOOT_BYTES];
             copy.copy_from_slice(boot);

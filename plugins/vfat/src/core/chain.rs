@@ -50,8 +50,12 @@ impl Core {
             let cluster = match link {
                 Link::Next(cluster) => cluster,
                 Link::End => return Ok(true),
-                Link::Free => return Err(self.contradiction(volume, inode, "chain leads into free space", from)),
-                Link::Bad => return Err(self.contradiction(volume, inode, "chain leads to a bad cluster", from)),
+                Link::Free => {
+                    return Err(self.contradiction(volume, inode, "chain leads into free space", from));
+                }
+                Link::Bad => {
+                    return Err(self.contradiction(volume, inode, "chain leads to a bad cluster", from));
+                }
             };
             if !volume.layout.holds(cluster) {
                 return Err(self.contradiction(volume, inode, "chain leaves the volume", cluster));

@@ -208,7 +208,12 @@ impl Core {
 }
 
 /// Writes a part of a directory to where it lies.
-fn write_content(volume: &Volume, inode: &crate::inode::Inode, mut at: usize, mut bytes: &[u8]) -> Result<()> {
+fn write_content(
+    volume: &Volume,
+    inode: &crate::inode::Inode,
+    mut at: usize,
+    mut bytes: &[u8],
+) -> Result<()> {
     let layout = &volume.layout;
     if inode.number == super::ROOT && layout.root_bytes != 0 {
         return volume.disk.write_meta(layout.root_start + at as u64, bytes);
@@ -224,4 +229,3 @@ fn write_content(volume: &Volume, inode: &crate::inode::Inode, mut at: usize, mu
     }
     Ok(())
 }
-

@@ -75,14 +75,26 @@ impl Core {
     }
 
     /// Makes a file. Its count is not changed. Errors: EEXIST, EINVAL, ENAMETOOLONG, ENOSPC, ENOENT, ENOTDIR, EIO.
-    pub(crate) fn make_file(&mut self, volume: &Volume, dir: u64, name: &[u8], now: Timespec) -> Result<Arc<Inode>> {
+    pub(crate) fn make_file(
+        &mut self,
+        volume: &Volume,
+        dir: u64,
+        name: &[u8],
+        now: Timespec,
+    ) -> Result<Arc<Inode>> {
         let name = new_name(name)?;
         let entry = new_entry(ARCHIVE, 0, now, volume.options.zone_seconds);
         self.make(volume, dir, &name, entry, now)
     }
 
     /// Makes a directory, likewise.
-    pub(crate) fn make_dir(&mut self, volume: &Volume, dir: u64, name: &[u8], now: Timespec) -> Result<Arc<Inode>> {
+    pub(crate) fn make_dir(
+        &mut self,
+        volume: &Volume,
+        dir: u64,
+        name: &[u8],
+        now: Timespec,
+    ) -> Result<Arc<Inode>> {
         let name = new_name(name)?;
         if self.load(volume, dir)?.find(&name.folded, &volume.style).is_some() {
             return Err(Errno::EEXIST.into());
@@ -146,7 +158,14 @@ impl Core {
         Ok(inode)
     }
 
-    fn place_node(&mut self, volume: &Volume, inode: &Arc<Inode>, dir: u64, slot: u32, now: Timespec) -> Result<()> {
+    fn place_node(
+        &mut self,
+        volume: &Volume,
+        inode: &Arc<Inode>,
+        dir: u64,
+        slot: u32,
+        now: Timespec,
+    ) -> Result<()> {
         let parent = self.get(dir)?;
         self.renumber(volume, &parent, slot, inode.number)?;
         self.know(inode, dir, slot);
@@ -203,14 +222,19 @@ impl Core {
             }
             let inode = loaded.inode.clone();
             let slots = loaded.slots() as usize + volume.cluster_bytes() / SLOT_BYTES;
-            let most = if volume.options.bigdirs { super::DIR_BYTES_MAX as usize / SLOT_BYTES } else { DIR_SLOTS_MAX as usize };
+            let most = if volume.options.bigdirs {
+                super::DIR_BYTES_MAX as usize / SLOT_BYTES
+            } else {
+                DIR_SLOTS_MAX as usize
+            };
             if dir == super::ROOT && volume.layout.root_bytes != 0 {
                 return Err(Fail::new(Errno::ENOSPC, "the root directory of this volume is full")
                     .expected(format_args!("at most {} slots", volume.layout.root_bytes / 32))
                     .remedy("put files into a directory below it"));
             }
             if slots > most {
-                return Err(Fail::new(Errno::ENOSPC, "directory is full").expected(format_args!("at most {most} slots")));
+                return Err(Fail::new(Errno::ENOSPC, "directory is full")
+                    .expected(format_args!("at most {most} slots")));
             }
             let have = inode.with(|data| data.extents.clusters());
             self.grow(volume, &inode, have + 1, have + 1, false)?;
@@ -223,7 +247,13 @@ impl Core {
     }
 
     /// Takes a name out of a directory, which is loaded, and from its node. The clusters go once nobody uses the node.
-    pub(crate) fn remove(&mut self, volume: &Volume, dir: u64, slot: u32, now: Timespec) -> Result<Arc<Inode>> {
+    pub(crate) fn remove(
+        &mut self,
+        volume: &Volume,
+        dir: u64,
+        slot: u32,
+        now: Timespec,
+    ) -> Result<Arc<Inode>> {
         let inode = self.node_at(volume, dir, slot)?;
         self.change_dir(dir)?.take(slot, &volume.style);
         self.lose_name(&inode, now);
@@ -264,7 +294,8 @@ fn alias(dir: &mut Dir, name: &NewName, volume: &Volume, instead: Option<u32>) -
         basis.hashed(hash as u16, 1 + (hash >> 16) as u32 % 9)
     });
     numbered.chain(hashed).find(|short| !taken(short)).ok_or_else(|| {
-        Fail::new(Errno::ENOSPC, "no alias is left for this name").remedy("choose a name that begins otherwise")
+        Fail::new(Errno::ENOSPC, "no alias is left for this name")
+            .remedy("choose a name that begins otherwise")
     })
 }
 

@@ -28,6 +28,7 @@ use crate::inode::Inode;
 use crate::options::Options;
 use crate::space::{Run, Space};
 
+pub(crate) use entries::new_entry;
 pub(crate) use rename::EXCHANGE_STEM;
 
 /// The root's number.

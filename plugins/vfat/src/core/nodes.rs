@@ -132,7 +132,9 @@ impl Core {
             } else {
                 self.release_reserve(&inode);
                 if let Some(claims) = &mut self.claims {
-                    inode.with(|data| data.extents.runs().for_each(|run| claims.remove_run(run.start, run.len)));
+                    inode.with(|data| {
+                        data.extents.runs().for_each(|run| claims.remove_run(run.start, run.len))
+                    });
                 }
             }
             let Some((parent, _)) = name else { return };

@@ -169,7 +169,14 @@ impl Core {
     }
 
     /// The new name leads to something that goes. Errors: ENOTDIR, EISDIR, ENOTEMPTY.
-    fn replace(&mut self, volume: &Volume, from: At, moved: &Arc<Inode>, to: At, now: Timespec) -> Result<Removed> {
+    fn replace(
+        &mut self,
+        volume: &Volume,
+        from: At,
+        moved: &Arc<Inode>,
+        to: At,
+        now: Timespec,
+    ) -> Result<Removed> {
         let victim = self.node_at(volume, to.0, to.1)?;
         let fits = match (victim.is_dir, moved.is_dir) {
             (true, false) => Err(Errno::EISDIR),

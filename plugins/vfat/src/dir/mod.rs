@@ -5,16 +5,16 @@ mod slots;
 
 use std::sync::Arc;
 
+use crate::format::Entry;
 use crate::format::codepage::Codepage;
 use crate::format::entry::{SLOT_BYTES, SlotKind, slot_kind};
 use crate::format::longname::{self, LAST_PIECE, LONG_SLOTS_MAX, SLOT_UNITS};
 use crate::format::shortname::{self, Mode};
 use crate::format::unicode::{Name, Units};
-use crate::format::Entry;
 use crate::hash::{Keys, NumberMap};
 use crate::inode::Inode;
-pub(crate) use slots::Place;
 use slots::FreeSlots;
+pub(crate) use slots::Place;
 
 /// How names of a volume are read.
 #[derive(Clone, Copy)]

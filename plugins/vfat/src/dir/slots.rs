@@ -159,10 +159,12 @@ impl Dir {
 
     /// Offers a run together with its free neighbours.
     fn offer_joined(&mut self, first: u32, len: u32) {
-        let before = (1..=SET_MAX as u32).take_while(|less| *less <= first && self.is_free(first - less)).count();
+        let before =
+            (1..=SET_MAX as u32).take_while(|less| *less <= first && self.is_free(first - less)).count();
         let first = first - before as u32;
         let len = len + before as u32;
-        let len = len + self.free_len(first + len, SET_MAX as u32).min(self.free.end.saturating_sub(first + len));
+        let len =
+            len + self.free_len(first + len, SET_MAX as u32).min(self.free.end.saturating_sub(first + len));
         self.offer(first, len);
     }
 

@@ -66,7 +66,8 @@ impl Image {
         let image = Self { folder: tempfile::tempdir().unwrap() };
         let file = std::fs::File::create(image.path()).unwrap();
         file.set_len(u64::from(shape.kib) * 1024).unwrap();
-        let (bits, sector, per) = (shape.bits.to_string(), shape.sector.to_string(), shape.per_cluster.to_string());
+        let (bits, sector, per) =
+            (shape.bits.to_string(), shape.sector.to_string(), shape.per_cluster.to_string());
         let path = image.path();
         let mut args = vec!["-F", &bits, "-S", &sector, "-s", &per];
         args.extend_from_slice(more);
@@ -108,7 +109,10 @@ impl Image {
         let noise = |line: &&str| {
             // Said of what mkfs.fat made, too: a FAT32 that is small on purpose.
             let small = ["Warning: Filesystem is FAT32", "  but has only", "  This may lead to problems"];
-            line.starts_with("fsck.fat ") || small.iter().any(|start| line.starts_with(start)) || line.contains(" clusters") && line.contains(" files, ") || line.is_empty()
+            line.starts_with("fsck.fat ")
+                || small.iter().any(|start| line.starts_with(start))
+                || line.contains(" clusters") && line.contains(" files, ")
+                || line.is_empty()
         };
         said.lines().filter(|line| !noise(line)).map(str::to_owned).collect()
     }
@@ -164,7 +168,8 @@ pub fn empty(shape: Shape) -> Device {
 /// Makes a file with some content; answers its node, counted once.
 #[track_caller]
 pub fn file(volume: &Volume, dir: u64, name: &str, content: &[u8]) -> u64 {
-    let (found, file) = volume.create(dir, name.as_bytes(), 0o644, open::O_RDWR).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let (found, file) =
+        volume.create(dir, name.as_bytes(), 0o644, open::O_RDWR).unwrap_or_else(|e| panic!("{name}: {e}"));
     assert_eq!(file.write_at(0, content, 0).unwrap(), content.len());
     found.node
 }
