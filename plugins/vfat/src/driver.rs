@@ -142,8 +142,10 @@ impl FileSystem for VFat {
         self.volume.writable()?;
         let mut core = lock(&self.core);
         let inode = core.make_dir(&self.volume, dir, name, now_coarse())?;
+        // Counted first: a commit drops what nobody knows.
+        let found = self.found(&mut core, &inode)?;
         core.changed(&self.volume, synchronous(ctx))?;
-        self.found(&mut core, &inode)
+        Ok(found)
     }
 
     fn unlink(&self, ctx: &Ctx, dir: u64, name: &[u8]) -> Result<Removed> {

@@ -22,8 +22,16 @@ impl Core {
         let slot = self.label_slot(volume)?;
         let label = match slot {
             Some(slot) => self.load(volume, ROOT)?.entry(slot, &volume.style).name,
-            None if volume.layout.label == NO_NAME => [b' '; 11],
-            None => volume.layout.label,
+            None => {
+                let mut boot = [0; 512];
+                volume.disk.read_meta(0, &mut boot)?;
+                let mut label = [b' '; 11];
+                let at = volume.layout.state_at + 6;
+                if boot[at - 5] == 0x29 && boot[at..at + 11] != NO_NAME {
+                    label.copy_from_slice(&boot[at..at + 11]);
+                }
+                label
+            }
         };
         Ok(shortname::show_label(&label, volume.style.codepage))
     }

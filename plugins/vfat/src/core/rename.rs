@@ -34,8 +34,10 @@ impl Core {
         }
         let slot = self.find(volume, from.0, from.1)?;
         let moved = self.node_at(volume, from.0, slot)?;
+        // Counted meanwhile: a commit drops what nobody knows.
+        self.count(moved.number);
         let outcome = self.rename_found(volume, (from.0, slot), &moved, to, flags, now);
-        self.retire(moved.number);
+        self.forget(moved.number, 1);
         outcome
     }
 
@@ -69,8 +71,9 @@ impl Core {
             Some(_) if flags == RENAME_NOREPLACE => Err(Errno::EEXIST.into()),
             Some(slot) if flags == RENAME_EXCHANGE => {
                 let other = self.node_at(volume, to.0, slot)?;
+                self.count(other.number);
                 let outcome = self.exchange(volume, (from, moved), ((to.0, slot), &other), now);
-                self.retire(other.number);
+                self.forget(other.number, 1);
                 outcome.map(|()| Grow::empty())
             }
             None if flags == RENAME_EXCHANGE => Err(Errno::ENOENT.into()),
