@@ -205,9 +205,12 @@ impl VFat {
             let got = lock(&self.core).grow(&self.volume, inode, want, least, true)?;
             end.min(u64::from(got) << layout.cluster_shift)
         };
-        self.zero(inode, size, offset)?;
         let len = (end - offset) as usize;
-        self.fill(inode, offset, &buf[..len])?;
+        let done = self.zero(inode, size, offset).and_then(|()| self.fill(inode, offset, &buf[..len]));
+        if let Err(fail) = done {
+            inode.with(|data| data.spare = true);
+            return Err(fail);
+        }
         self.wrote(inode, end);
         Ok(len)
     }
@@ -254,6 +257,7 @@ impl VFat {
         let _resizing = lock(&inode.resize);
         let clusters = self.volume.layout.clusters_for(end);
         lock(&self.core).grow(&self.volume, inode, clusters, clusters, false)?;
+        inode.with(|data| data.spare = true);
         Ok(())
     }
 
@@ -262,16 +266,15 @@ impl VFat {
         if inode.openings.fetch_sub(1, AcqRel) != 1 {
             return Ok(());
         }
-        let layout = &self.volume.layout;
-        let spare = |data: &mut Data| {
-            data.reserve.is_some() || data.extents.clusters() > layout.clusters_for(data.size)
-        };
-        if inode.with(spare) {
+        if inode.with(|data| data.reserve.is_some() || data.spare) {
             let _resizing = lock(&inode.resize);
             let mut core = lock(&self.core);
             core.release_reserve(inode);
-            let keep = inode.with(|data| layout.clusters_for(data.size));
-            if inode.openings.load(Acquire) == 0 && self.volume.writable().is_ok() {
+            let layout = &self.volume.layout;
+            let (spare, keep) = inode.with(|data| (data.spare, layout.clusters_for(data.size)));
+            let last = inode.openings.load(Acquire) == 0;
+            if spare && last && self.volume.writable().is_ok() {
+                inode.with(|data| data.spare = false);
                 core.cut(&self.volume, inode, keep)?;
             }
         }

@@ -53,6 +53,8 @@ pub(crate) struct Data {
     pub(crate) cut: bool,
     /// Clusters that were set aside for what comes next; in no table yet.
     pub(crate) reserve: Option<Run>,
+    /// It may have more clusters than its length needs, because someone asked for them.
+    pub(crate) spare: bool,
     /// It has no name any more.
     pub(crate) unlinked: bool,
 }
@@ -81,6 +83,7 @@ impl Inode {
             fresh: false,
             cut: false,
             reserve: None,
+            spare: false,
             unlinked: false,
         };
         Arc::new(Self {
