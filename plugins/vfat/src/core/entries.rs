@@ -9,9 +9,9 @@ use crate::dir::{Dir, Place};
 use crate::format::Entry;
 use crate::format::entry::{ARCHIVE, DIRECTORY, SLOT_BYTES};
 use crate::format::longname;
-use crate::format::shortname::{Basis, Mode, plain, show};
+use crate::format::shortname::{self, Basis, Mode, plain};
 use crate::format::time::Stamp;
-use crate::format::unicode::{Name, NameFlaw, Units};
+use crate::format::unicode::{NameFlaw, Units};
 use crate::hash::Keys;
 use crate::inode::Inode;
 
@@ -71,7 +71,7 @@ impl Core {
     pub(crate) fn find(&mut self, volume: &Volume, dir: u64, name: &[u8]) -> Result<u32> {
         let loaded = self.load(volume, dir)?;
         let folded = folded(name).ok_or(Errno::ENOENT)?;
-        Ok(loaded.find(&folded, &volume.style).ok_or(Errno::ENOENT)?)
+        Ok(loaded.find(folded.units(), &volume.style).ok_or(Errno::ENOENT)?)
     }
 
     /// Makes a file. Its count is not changed. Errors: EEXIST, EINVAL, ENAMETOOLONG, ENOSPC, ENOENT, ENOTDIR, EIO.
@@ -96,7 +96,7 @@ impl Core {
         now: Timespec,
     ) -> Result<Arc<Inode>> {
         let name = new_name(name)?;
-        if self.load(volume, dir)?.find(&name.folded, &volume.style).is_some() {
+        if self.load(volume, dir)?.find(name.folded.units(), &volume.style).is_some() {
             return Err(Errno::EEXIST.into());
         }
         let zone = volume.options.zone_seconds;
@@ -147,7 +147,7 @@ impl Core {
         entry: Entry,
         now: Timespec,
     ) -> Result<Arc<Inode>> {
-        if self.load(volume, dir)?.find(&name.folded, &volume.style).is_some() {
+        if self.load(volume, dir)?.find(name.folded.units(), &volume.style).is_some() {
             return Err(Errno::EEXIST.into());
         }
         let slot = self.put(volume, dir, name, entry, None, None)?;
@@ -206,7 +206,7 @@ impl Core {
         let count = longname::slots_for(long.len()) as u32 + 1;
         let place = self.room(volume, dir, count)?;
         let loaded = self.change_dir(dir)?;
-        Ok(loaded.put(place, long, &entry, style))
+        Ok(loaded.put(place, (long, name.folded.units()), &entry, style))
     }
 
     /// Finds or makes room for a name.
@@ -279,21 +279,27 @@ impl Core {
 fn alias(dir: &mut Dir, name: &NewName, volume: &Volume, instead: Option<u32>) -> Result<[u8; 11]> {
     let style = &volume.style;
     let basis = Basis::new(name.units.units(), style.codepage);
-    let mut taken = |short: &[u8; 11]| {
-        let mut shown = Name::default();
-        show(short, 0, style.codepage, Mode::Win95, &mut shown);
-        let Some(folded) = folded(shown.bytes()) else { return true };
-        dir.find(&folded, style).is_some_and(|slot| Some(slot) != instead)
+    let taken = |dir: &mut Dir, short: &[u8; 11]| {
+        let folded = shortname::folded(short, style.codepage);
+        dir.find(folded.units(), style).is_some_and(|slot| Some(slot) != instead)
     };
-    if let Some(whole) = basis.whole().filter(|whole| !taken(whole)) {
+    if let Some(whole) = basis.whole().filter(|whole| !taken(dir, whole)) {
         return Ok(whole);
     }
-    let numbered = (1..=NUMBERED_MAX).map(|number| basis.numbered(number));
-    let hashed = (0..HASHED_MAX).map(|round| {
+    let last = shortname::folded(&basis.numbered(NUMBERED_MAX), style.codepage);
+    let last = style.keys.name(last.units());
+    if !dir.is_crowded(last) {
+        let mut numbered = (1..=NUMBERED_MAX).map(|number| basis.numbered(number));
+        if let Some(free) = numbered.find(|short| !taken(dir, short)) {
+            return Ok(free);
+        }
+        dir.crowd(last);
+    }
+    let mut hashed = (0..HASHED_MAX).map(|round| {
         let hash = hash(&style.keys, name.units.units(), round);
         basis.hashed(hash as u16, 1 + (hash >> 16) as u32 % 9)
     });
-    numbered.chain(hashed).find(|short| !taken(short)).ok_or_else(|| {
+    hashed.find(|short| !taken(dir, short)).ok_or_else(|| {
         Fail::new(Errno::ENOSPC, "no alias is left for this name")
             .remedy("choose a name that begins otherwise")
     })

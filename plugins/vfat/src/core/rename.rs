@@ -54,7 +54,7 @@ impl Core {
         if from.0 != to.0 && moved.is_dir && self.is_below(to.0, moved.number) {
             return Err(Errno::EINVAL.into());
         }
-        let target = self.load(volume, to.0)?.find(&name.folded, &volume.style);
+        let target = self.load(volume, to.0)?.find(name.folded.units(), &volume.style);
         let itself = target.map(|slot| (to.0, slot)) == Some(from);
         match target {
             Some(_) if itself && flags == RENAME_EXCHANGE => Ok(Grow::empty()),
@@ -248,7 +248,7 @@ impl Core {
     fn third_name(&mut self, volume: &Volume, dir: u64) -> Result<NewName> {
         for number in 0..u32::MAX {
             let name = new_name(format!("{EXCHANGE_STEM}.{number}").as_bytes())?;
-            if self.load(volume, dir)?.find(&name.folded, &volume.style).is_none() {
+            if self.load(volume, dir)?.find(name.folded.units(), &volume.style).is_none() {
                 return Ok(name);
             }
         }

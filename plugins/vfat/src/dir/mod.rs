@@ -45,6 +45,8 @@ pub(crate) struct Dir {
     /// Files and directories in it.
     pub(crate) entries: u32,
     pub(crate) subdirectories: u32,
+    /// Hashes of aliases all of whose numbers are taken.
+    crowded: NumberMap<()>,
     /// Some hash stood in the index already: a damaged directory has a name twice.
     twins: bool,
     /// Something lies after the end.
@@ -66,6 +68,7 @@ impl Dir {
             late: Vec::new(),
             unmark: Vec::new(),
             index: None,
+            crowded: NumberMap::default(),
             free: FreeSlots::default(),
             entries: 0,
             subdirectories: 0,
@@ -121,9 +124,7 @@ impl Dir {
         if slot == 0 || slot_kind(&self.content[at - SLOT_BYTES..at]) != SlotKind::Long {
             return None;
         }
-        let mut short = [0; 11];
-        short.copy_from_slice(&self.content[at..at + 11]);
-        let sum = longname::checksum(&short);
+        let sum = longname::checksum(&self.short_bytes(slot));
         let mut pieces = [0; LONG_SLOTS_MAX * SLOT_UNITS];
         for number in 1..=LONG_SLOTS_MAX.min(slot as usize) {
             let piece = &self.content[at - number * SLOT_BYTES..][..SLOT_BYTES];
@@ -135,7 +136,7 @@ impl Dir {
             if piece[0] & LAST_PIECE != 0 {
                 let all = &pieces[..number * SLOT_UNITS];
                 let len = all.iter().position(|unit| *unit == 0).unwrap_or(all.len());
-                *units = longname::to_units(&all[..len]);
+                units.set(&all[..len]);
                 let dots = matches!(units.units(), [] | [0x2e] | [0x2e, 0x2e]);
                 return (len <= 255 && !dots).then_some(number as u32);
             }
@@ -143,12 +144,17 @@ impl Dir {
         None
     }
 
+    #[inline]
+    fn short_bytes(&self, slot: u32) -> [u8; 11] {
+        let mut short = [0; 11];
+        short.copy_from_slice(&self.slot(slot)[..11]);
+        short
+    }
+
     /// The short name as users see it.
     fn short(&self, slot: u32, style: &Style, name: &mut Name) {
-        let slot = self.slot(slot);
-        let mut short = [0; 11];
-        short.copy_from_slice(&slot[..11]);
-        shortname::show(&short, slot[12], style.codepage, style.shortname, name);
+        let flags = self.slot(slot)[12];
+        shortname::show(&self.short_bytes(slot), flags, style.codepage, style.shortname, name);
     }
 
     /// The name of a slot as users see it.
@@ -174,6 +180,16 @@ impl Dir {
     fn touch(&mut self, slot: u32, style: &Style) {
         let sector = slot as usize * SLOT_BYTES / style.sector_bytes;
         self.dirty[sector / 64] |= 1 << (sector % 64);
+    }
+
+    /// Whether the numbered aliases of a hash were all taken before.
+    pub(crate) fn is_crowded(&self, alias: u64) -> bool {
+        self.crowded.contains_key(&alias)
+    }
+
+    /// The numbered aliases of a hash are all taken.
+    pub(crate) fn crowd(&mut self, alias: u64) {
+        self.crowded.insert(alias, ());
     }
 
     /// The sector of a slot, within the directory.

@@ -116,8 +116,14 @@ impl Dir {
         self.dirty.resize(self.content.len().div_ceil(style.sector_bytes).div_ceil(64), 0);
     }
 
-    /// Puts a name in; answers the slot of its short name.
-    pub(crate) fn put(&mut self, place: Place, long: &[u16], entry: &Entry, style: &Style) -> u32 {
+    /// Puts a name in; answers the slot of its short name. `folded`: the name, folded.
+    pub(crate) fn put(
+        &mut self,
+        place: Place,
+        (long, folded): (&[u16], &[u16]),
+        entry: &Entry,
+        style: &Style,
+    ) -> u32 {
         let first = place.first as usize * SLOT_BYTES;
         let slot = place.first + place.count - 1;
         let long_bytes = (place.count as usize - 1) * SLOT_BYTES;
@@ -128,7 +134,7 @@ impl Dir {
         self.ordered |= Self::sector(place.first, style) != Self::sector(slot, style);
         self.entries += 1;
         self.subdirectories += u32::from(entry.is_dir());
-        self.learn(slot, style);
+        self.learn(slot, folded, !long.is_empty(), style);
         slot
     }
 

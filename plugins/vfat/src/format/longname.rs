@@ -116,7 +116,7 @@ impl Gather {
 /// The units as a name.
 pub fn to_units(units: &[u16]) -> Units {
     let mut name = Units::default();
-    let _ = units.iter().all(|unit| name.push(*unit));
+    name.set(units);
     name
 }
 

@@ -2,7 +2,7 @@
 
 use super::codepage::Codepage;
 use super::entry::{LOWER_BASE, LOWER_EXT};
-use super::unicode::Name;
+use super::unicode::{Name, fold};
 
 /// How short names are shown, and which names get a long one beside; as Linux's option of that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,9 +56,48 @@ pub fn show(short: &[u8; 11], flags: u8, codepage: Codepage, mode: Mode, out: &m
     }
 }
 
+#[inline]
 fn trimmed(part: &[u8]) -> &[u8] {
     let len = part.iter().rposition(|byte| *byte != b' ').map_or(0, |last| last + 1);
     &part[..len]
+}
+
+/// A short name in the form in which names compare.
+#[derive(Clone, Copy)]
+pub struct Folded {
+    buf: [u16; 12],
+    len: usize,
+}
+
+impl Folded {
+    /// The units.
+    #[inline]
+    pub fn units(&self) -> &[u16] {
+        &self.buf[..self.len]
+    }
+}
+
+/// Folds a short name: what [`show`] appends, in whatever case, folded.
+#[inline]
+pub fn folded(short: &[u8; 11], codepage: Codepage) -> Folded {
+    let mut folded = Folded { buf: [0; 12], len: 0 };
+    let (base, ext) = (trimmed(&short[..8]), trimmed(&short[8..]));
+    let mut push = |byte: u8| {
+        // All characters of our code pages are one unit.
+        folded.buf[folded.len] = match codepage.decode(byte) {
+            '/' | '\0' => 0xfffd,
+            c => fold(u32::from(c) as u16),
+        };
+        folded.len += 1;
+    };
+    for (at, byte) in base.iter().enumerate() {
+        push(if at == 0 && *byte == KANJI { 0xe5 } else { *byte });
+    }
+    if !ext.is_empty() {
+        push(b'.');
+        ext.iter().for_each(|byte| push(*byte));
+    }
+    folded
 }
 
 /// Whether a short name may hold the character.
@@ -195,14 +234,12 @@ impl Basis {
 /// A label of a volume as eleven bytes: upper case, padded. `None` if it cannot be one.
 pub fn label(text: &str, codepage: Codepage) -> Option<[u8; 11]> {
     let mut label = [b' '; 11];
-    let mut len = 0;
-    for c in text.chars() {
+    for (at, c) in text.chars().enumerate() {
         let upper: String = c.to_uppercase().collect();
         let mut chars = upper.chars();
         let (Some(c), None) = (chars.next(), chars.next()) else { return None };
         let byte = codepage.encode(c).filter(|_| c == ' ' || legal(c))?;
-        *label.get_mut(len)? = byte;
-        len += 1;
+        *label.get_mut(at)? = byte;
     }
     if label[0] == 0xe5 {
         label[0] = KANJI;

@@ -57,7 +57,7 @@ impl Stamp {
         let fine = moment.nanoseconds.min(999_999_999) / 10_000_000;
         Self {
             date: ((year - 1980) << 9 | month << 5 | date) as u16,
-            time: (hour << 11 | minute << 5 | second % 60 / 2) as u16,
+            time: (hour << 11 | minute << 5 | (second % 60 / 2)) as u16,
             hundredths: (second % 2 * 100) as u8 + fine as u8,
         }
     }

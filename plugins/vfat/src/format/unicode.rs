@@ -41,6 +41,13 @@ impl Units {
         &self.buf[..self.len]
     }
 
+    /// Takes these units, as many as there is room for.
+    #[inline]
+    pub fn set(&mut self, units: &[u16]) {
+        self.len = units.len().min(NAME_MAX_UNITS);
+        self.buf[..self.len].copy_from_slice(&units[..self.len]);
+    }
+
     /// Adds a unit; false if there is no room.
     #[inline]
     pub fn push(&mut self, unit: u16) -> bool {
@@ -175,6 +182,15 @@ impl Name {
 
     /// Adds units. What no name may hold becomes a private character, so that the name stays one.
     pub fn push_units(&mut self, units: &[u16]) {
+        if units.iter().all(|unit| (1..0x80).contains(unit) && *unit != 0x2f)
+            && self.len + units.len() <= NAME_MAX_BYTES
+        {
+            for (byte, unit) in self.buf[self.len..].iter_mut().zip(units) {
+                *byte = *unit as u8;
+            }
+            self.len += units.len();
+            return;
+        }
         for c in char::decode_utf16(units.iter().copied()) {
             match c {
                 // The host takes no name with these.

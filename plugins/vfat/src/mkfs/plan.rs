@@ -220,7 +220,7 @@ fn share(
     // The first two entries of each table are marks.
     let (clusters, fat_bytes): (u64, fn(u64) -> u64) = match kind {
         Kind::Fat12 => {
-            (2 * (data * sector + fats * 3) / (2 * per * sector + fats * 3), |c| ((c + 2) * 3 + 1) / 2)
+            (2 * (data * sector + fats * 3) / (2 * per * sector + fats * 3), |c| ((c + 2) * 3).div_ceil(2))
         }
         Kind::Fat16 => ((data * sector + fats * 4) / (per * sector + fats * 2), |c| (c + 2) * 2),
         Kind::Fat32 => ((data * sector + fats * 8) / (per * sector + fats * 4), |c| (c + 2) * 4),
