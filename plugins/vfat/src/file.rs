@@ -61,17 +61,17 @@ fn locate(volume: &Volume, data: &mut Data, offset: u64, len: usize, pieces: &mu
 }
 
 impl VFat {
-    /// Follows a chain as far as a byte.
+    /// Follows a chain as far as a byte. False: the file was cut meanwhile, and does not reach so far any more.
     #[cold]
-    fn reach(&self, inode: &Inode, offset: u64) -> Result<()> {
+    fn reach(&self, inode: &Inode, offset: u64) -> Result<bool> {
         let index = (offset >> self.volume.layout.cluster_shift) as u32;
         lock(&self.core).follow(&self.volume, inode, index + 1)?;
-        if inode.with(|data| data.extents.clusters()) > index {
-            return Ok(());
+        let (clusters, size) = inode.with(|data| (data.extents.clusters(), data.size));
+        if clusters > index || size <= offset {
+            return Ok(clusters > index);
         }
-        let fail = Fail::new(Errno::EIO, "file is longer than its chain of clusters");
         self.volume.distrust("a file is longer than its chain");
-        Err(fail
+        Err(Fail::new(Errno::EIO, "file is longer than its chain of clusters")
             .place(format_args!("byte {offset}"))
             .remedy("unmount the volume and repair it by `nxvfs image check`"))
     }
@@ -113,8 +113,11 @@ impl VFat {
                 inode.copying(|data| locate(&self.volume, data, at, buf.len() - done, &mut pieces));
             if count == 0 {
                 drop(copy);
-                self.reach(inode, at)?;
-                continue;
+                if self.reach(inode, at)? {
+                    continue;
+                }
+                // Cut off by somebody else: what would have been written there is gone already.
+                break;
             }
             for piece in &pieces[..count] {
                 self.volume.disk.write(piece.at, &buf[done..done + piece.len])?;
@@ -132,8 +135,10 @@ impl VFat {
             let (copy, count) = inode.copying(|data| locate(&self.volume, data, offset, left, &mut pieces));
             if count == 0 {
                 drop(copy);
-                self.reach(inode, offset)?;
-                continue;
+                if self.reach(inode, offset)? {
+                    continue;
+                }
+                return Err(Errno::EIO.into());
             }
             for piece in &pieces[..count] {
                 self.volume.disk.zero(piece.at, piece.len as u64)?;
@@ -335,8 +340,10 @@ impl VFat {
     }
 
     pub(crate) fn unpin_file(&self, number: u64) {
-        if let Ok(inode) = lock(&self.core).get(number) {
+        let mut core = lock(&self.core);
+        if let Ok(inode) = core.get(number) {
             inode.pins.fetch_sub(1, AcqRel);
+            core.retire(number);
         }
     }
 }

@@ -26,9 +26,8 @@ pub(crate) struct Inode {
     pub(crate) resize: Mutex<()>,
     /// A leaf: held for a few instructions.
     data: Mutex<Data>,
-    /// Copies under way. Counted up under `data`, so that who cuts clusters off under it and then reads zero here knows
-    /// that nobody uses them.
-    copies: AtomicU32,
+    /// Copies under way, those that began in even epochs and those of odd ones. Counted up under `data`.
+    copies: [AtomicU32; 2],
     /// Places that mappings use.
     pub(crate) pins: AtomicU32,
     /// Openings.
@@ -57,14 +56,16 @@ pub(crate) struct Data {
     pub(crate) spare: bool,
     /// It has no name any more.
     pub(crate) unlinked: bool,
+    /// Goes on whenever clusters that were cut off wait for the copies of before; see [`Inode::is_still`].
+    pub(crate) epoch: u32,
 }
 
 /// A copy under way: clusters found before it ends are not given to others.
-pub(crate) struct Copy<'a>(&'a Inode);
+pub(crate) struct Copy<'a>(&'a AtomicU32);
 
 impl Drop for Copy<'_> {
     fn drop(&mut self) {
-        self.0.copies.fetch_sub(1, AcqRel);
+        self.0.fetch_sub(1, AcqRel);
     }
 }
 
@@ -85,13 +86,14 @@ impl Inode {
             reserve: None,
             spare: false,
             unlinked: false,
+            epoch: 0,
         };
         Arc::new(Self {
             number,
             is_dir: entry.is_dir(),
             resize: Mutex::new(()),
             data: Mutex::new(data),
-            copies: AtomicU32::new(0),
+            copies: [AtomicU32::new(0), AtomicU32::new(0)],
             pins: AtomicU32::new(0),
             openings: AtomicU32::new(0),
             listed: AtomicBool::new(false),
@@ -108,16 +110,32 @@ impl Inode {
     #[inline]
     pub(crate) fn copying<R>(&self, body: impl FnOnce(&mut Data) -> R) -> (Copy<'_>, R) {
         let mut data = lock(&self.data);
-        self.copies.fetch_add(1, Relaxed);
-        let copy = Copy(self);
+        let copies = &self.copies[(data.epoch & 1) as usize];
+        copies.fetch_add(1, Relaxed);
+        let copy = Copy(copies);
         let answer = body(&mut data);
         drop(data);
         (copy, answer)
     }
 
-    /// Whether clusters that were cut off may be given to others.
-    pub(crate) fn is_still(&self) -> bool {
-        self.copies.load(Acquire) == 0 && self.pins.load(Acquire) == 0
+    /// Whether clusters that were cut off in an epoch may be given to others: no copy that began then or before is under
+    /// way, and nothing is pinned. New copies, which do not see those clusters, never hold this up: they are counted in
+    /// the next epoch, which begins as soon as the copies of the one before have ended.
+    pub(crate) fn is_still(&self, epoch: u32) -> bool {
+        if self.pins.load(Acquire) != 0 {
+            return false;
+        }
+        self.with(|data| {
+            let ended = |epoch: u32| self.copies[(epoch & 1) as usize].load(Acquire) == 0;
+            if data.epoch == epoch && ended(epoch.wrapping_add(1)) {
+                data.epoch = epoch.wrapping_add(1);
+            }
+            match data.epoch.wrapping_sub(epoch) {
+                0 => false,
+                1 => ended(epoch),
+                _ => true,
+            }
+        })
     }
 
     /// It differs from the medium from now on: whether it has to be put on the list.

@@ -23,8 +23,9 @@
 //! 3. `Inode::data`, a leaf: held for a few instructions.
 //!
 //! A copy looks up where content lies under `data` and counts itself there. Clusters that are cut off are given to
-//! others by a commit only, and only if no copy is counted then and no mapping pins the node. As both happen under
-//! `data`, a copy that was counted later does not see those clusters. So calls may overlap: the driver is parallel.
+//! others by a commit only, and only if no copy that was counted before is under way and no mapping pins the node
+//! (`Inode::is_still`). As both happen under `data`, a copy that was counted later does not see those clusters. So calls
+//! may overlap: the driver is parallel.
 
 #![forbid(unsafe_code)]
 

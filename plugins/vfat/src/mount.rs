@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use nxvfs_sdk::abi::filesystem::INFO_NAMES_FOLDED;
+use nxvfs_sdk::abi::filesystem::{INFO_NAMES_FOLDED, INFO_RDONLY};
 use nxvfs_sdk::{Ctx, Errno, Fail, Medium, Mount, Probe, Result, now_coarse};
 
 use crate::VFat;
@@ -86,7 +86,8 @@ impl VFat {
             sector_bytes: layout.sector_bytes as usize,
         };
         let root = Inode::new(ROOT, &root_entry(&layout), &options);
-        let read_only = mount.read_only() || !medium.writable();
+        let writable = medium.writable();
+        let read_only = mount.read_only() || !writable;
         let volume =
             Volume { disk: Disk::new(medium), layout, options, style, read_only: AtomicBool::new(read_only) };
         log::info!(
@@ -111,7 +112,7 @@ impl VFat {
         // What is counted for an attribute is counted when it is asked for: a mount reads no directory.
         let attr = root.attr(&volume.layout, &volume.options, 0, u64::from(volume.layout.root_bytes));
         let answer = nxvfs_sdk::Volume {
-            flags: INFO_NAMES_FOLDED,
+            flags: INFO_NAMES_FOLDED | if writable { 0 } else { INFO_RDONLY },
             name_max_bytes: NAME_MAX_BYTES as u32,
             ..nxvfs_sdk::Volume::new(ROOT, attr, MAGIC)
         };

@@ -115,3 +115,33 @@ fn names_are_made_moved_and_removed_by_many_threads() {
     volume.unmount().unwrap();
     judge(&device.bytes());
 }
+
+#[test]
+fn a_write_in_place_and_a_cut_at_once_are_no_damage() {
+    let device = empty(SHAPE).xip(true);
+    let volume = mount(&device);
+    let (found, file) = volume.create(volume.root(), b"file", 0, open::O_RDWR).unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        let cutting = scope.spawn(|| {
+            for round in 0..3000_u64 {
+                let size_bytes = if round % 2 == 0 { 20_000 } else { round % 7 * 700 };
+                let set = SetAttr { valid: SET_SIZE, size_bytes, ..Grow::empty() };
+                volume.setattr(found.node, &set).unwrap();
+            }
+        });
+        scope.spawn(|| {
+            let mut buf = [0; 9000];
+            while !done.load(Relaxed) {
+                file.read_at(5000, &mut buf).unwrap();
+            }
+        });
+        while !cutting.is_finished() {
+            assert_eq!(file.write_at(3000, &[1; 9000], 0).unwrap(), 9000);
+        }
+        done.store(true, Relaxed);
+    });
+    drop(file);
+    volume.unmount().unwrap();
+    judge(&device.bytes());
+}

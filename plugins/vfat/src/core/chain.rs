@@ -1,6 +1,7 @@
 //! Chains of clusters: followed, made longer, cut.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering::Acquire;
 
 use nxvfs_sdk::{Errno, Result};
 
@@ -11,6 +12,8 @@ use crate::space::Run;
 
 /// Clusters that are followed at least, when a chain is.
 const FOLLOW_MIN: u32 = 128;
+/// Commits that are made to get space back before there is none.
+const RECLAIM_ROUNDS: u32 = 1000;
 /// Most bytes that are set aside for a growing file.
 const RESERVE_MAX_BYTES: u32 = 1 << 20;
 
@@ -200,8 +203,14 @@ impl Core {
         for inode in std::mem::take(&mut self.reserving) {
             self.release_reserve(&inode);
         }
-        if !self.freed.is_empty() || !self.doomed.is_empty() {
+        for _ in 0..RECLAIM_ROUNDS {
+            let waits = |freed: &Freed| freed.inode.pins.load(Acquire) == 0;
+            if self.doomed.is_empty() && !self.freed.iter().any(waits) {
+                break;
+            }
             self.commit(volume)?;
+            // Copies under way hold clusters; they end by themselves.
+            std::thread::yield_now();
         }
         Ok(())
     }
@@ -229,6 +238,7 @@ impl Core {
 
     pub(super) fn free_later(&mut self, inode: &Arc<Inode>, runs: Vec<Run>) {
         self.freed_clusters += runs.iter().map(|run| u64::from(run.len)).sum::<u64>();
-        self.freed.push(Freed { inode: inode.clone(), runs });
+        let epoch = inode.with(|data| data.epoch);
+        self.freed.push(Freed { inode: inode.clone(), runs, epoch });
     }
 }

@@ -155,7 +155,7 @@ impl Core {
     /// Frees clusters that nobody uses.
     fn free(&mut self, volume: &Volume) -> Result<()> {
         let (still, busy): (Vec<Freed>, Vec<Freed>) =
-            std::mem::take(&mut self.freed).into_iter().partition(|freed| freed.inode.is_still());
+            std::mem::take(&mut self.freed).into_iter().partition(|freed| freed.inode.is_still(freed.epoch));
         self.freed = busy;
         self.freed_clusters = self.freed.iter().flat_map(|f| &f.runs).map(|run| u64::from(run.len)).sum();
         if still.is_empty() {

@@ -82,6 +82,8 @@ struct Node {
 struct Freed {
     inode: Arc<Inode>,
     runs: Vec<Run>,
+    /// Epoch of the node in which they were cut off.
+    epoch: u32,
 }
 
 /// What is known of a volume.

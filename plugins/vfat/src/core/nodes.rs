@@ -117,8 +117,8 @@ impl Core {
         while let Some(node) = self.nodes.get(&number) {
             let inode = node.inode.clone();
             let unlinked = inode.with(|data| data.unlinked);
-            let opened = inode.openings.load(Acquire) != 0;
-            if node.count != 0 || opened || node.children != 0 {
+            let used = inode.openings.load(Acquire) != 0 || inode.pins.load(Acquire) != 0;
+            if node.count != 0 || used || node.children != 0 {
                 return;
             }
             if !unlinked && (inode.is_listed() || self.dirs.contains_key(&number)) {
