@@ -9,7 +9,7 @@ use std::cell::Cell;
 use nxvfs::mapping::{MapRequest, Prot};
 use nxvfs_abi::types::open::{O_CREAT, O_RDONLY, O_RDWR};
 use nxvfs_tests::image::pattern;
-use nxvfs_tests::{Board, Folder, Link, genromfs, on_both_links};
+use nxvfs_tests::{Board, Folder, genromfs, on_both_links};
 
 struct Counting;
 

@@ -12,7 +12,7 @@ use nxvfs_abi::types::open::{O_CREAT, O_RDONLY, O_RDWR};
 use nxvfs_tests::check::{errno, refused};
 use nxvfs_tests::image::pattern;
 use nxvfs_tests::process::page_bytes;
-use nxvfs_tests::{Board, Folder, Link, genromfs, on_both_links, words};
+use nxvfs_tests::{Board, Folder, genromfs, on_both_links, words};
 
 const FORCE: UnmountFlags = UnmountFlags(UnmountFlags::FORCE);
 const DETACH: UnmountFlags = UnmountFlags(UnmountFlags::DETACH);
