@@ -46,7 +46,7 @@ use nxvfs_abi::{Ctx, Errno, Grow, Str};
 
 pub use block::{Attached, XipGrant, attach};
 pub use character::{Character, Opening, attach_character};
-pub use device::Device;
+pub use device::{Device, Record};
 pub use file::File;
 pub use filesystem::{Finding, Probed, check, format, mount, probe, repair};
 pub use mounted::{Entry, Found, Mounted};

@@ -64,6 +64,11 @@ impl Medium {
         self.xip.is_some()
     }
 
+    /// Whether writes are in place: stores, which keep the order of the program, so that no barrier is needed.
+    pub fn writes_in_place(&self) -> bool {
+        self.writable() && self.xip.as_ref().is_some_and(|grant| grant.flags & XIP_WRITABLE != 0)
+    }
+
     fn check(&self, offset: u64, len: usize) -> Result<()> {
         if offset <= self.len_bytes && len as u64 <= self.len_bytes - offset {
             return Ok(());

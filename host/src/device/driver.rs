@@ -59,6 +59,10 @@ pub trait BlockMedium: Send + Sync {
 
 /// What drives a block device. The methods are those of [`Block`]; a program has no memory to grant, because an
 /// address that safe code made up would not be safe to read.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "there is one of it for each device, and most have the large variant"
+)]
 pub(super) enum Driver {
     Plugin(Block),
     /// The program lets go of it when the device ends.

@@ -127,7 +127,6 @@ impl Medium {
 
     fn read_direct(&self, mut offset: u64, mut buf: &mut [u8], flags: u32) -> Result<()> {
         let size = self.raw.sector_bytes();
-        let mut bounce = Vec::new();
         while !buf.is_empty() {
             let skip = (offset % size) as usize;
             let whole = buf.len() - buf.len() % size as usize;
@@ -135,10 +134,12 @@ impl Medium {
                 self.raw.read(offset, &mut buf[..whole], flags)?;
                 whole
             } else {
-                bounce.resize(size as usize, 0);
-                self.raw.read(offset - skip as u64, &mut bounce, flags)?;
                 let piece = buf.len().min(size as usize - skip);
-                buf[..piece].copy_from_slice(&bounce[skip..skip + piece]);
+                with_sector(size as usize, |sector| {
+                    self.raw.read(offset - skip as u64, sector, flags)?;
+                    buf[..piece].copy_from_slice(&sector[skip..skip + piece]);
+                    Ok(())
+                })?;
                 piece
             };
             buf = &mut buf[done..];
@@ -157,7 +158,6 @@ impl Medium {
 
     fn write_direct(&self, mut offset: u64, mut buf: &[u8], flags: u32) -> Result<()> {
         let size = self.raw.sector_bytes();
-        let mut bounce = Vec::new();
         while !buf.is_empty() {
             let skip = (offset % size) as usize;
             let whole = buf.len() - buf.len() % size as usize;
@@ -167,11 +167,12 @@ impl Medium {
             } else {
                 let start = offset - skip as u64;
                 let _alone = lock(&self.partial);
-                bounce.resize(size as usize, 0);
-                self.raw.read(start, &mut bounce, flags)?;
                 let piece = buf.len().min(size as usize - skip);
-                bounce[skip..skip + piece].copy_from_slice(&buf[..piece]);
-                self.raw.write(start, &bounce, flags)?;
+                with_sector(size as usize, |sector| {
+                    self.raw.read(start, sector, flags)?;
+                    sector[skip..skip + piece].copy_from_slice(&buf[..piece]);
+                    self.raw.write(start, sector, flags)
+                })?;
                 piece
             };
             buf = &buf[done..];
@@ -222,4 +223,10 @@ impl Medium {
         let ended = self.raw.driver.detach(&host_ctx());
         flushed.and(ended)
     }
+}
+
+/// Room for a sector: on the stack, where sectors are of a usual size.
+fn with_sector(size: usize, use_it: impl FnOnce(&mut [u8]) -> Result<()>) -> Result<()> {
+    const USUAL: usize = 4096;
+    if size <= USUAL { use_it(&mut [0; USUAL][..size]) } else { use_it(&mut vec![0; size]) }
 }

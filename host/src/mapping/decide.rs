@@ -4,14 +4,14 @@ use nxvfs_abi::mapper::{MAP_REQUEST_LAZY_POSSIBLE, MAP_REQUEST_POPULATE, MAP_REQ
 use nxvfs_abi::{Ctx, Grow, mapper};
 
 use super::mapped::Mapped;
-use super::place::{NoPlace, Source};
+use super::place::{NoPlace, Source, Writes};
 use super::region::{Region, pages_of};
 use super::request::{MapRequest, Place, Prot};
 use super::view::{Keep, Parts, Piece, View};
 use super::vma::{Run, map_runs, nothing, page};
 use super::{MapError, fault};
 use crate::base::sync::{Arc, lock};
-use crate::base::{Budget, Errno, Error, Hold, Holder, Result};
+use crate::base::{Budget, Errno, Error, Holder, Result};
 use crate::bridge::{Mapper, Planned};
 use crate::tree::{Dependent, MmapMode, Tier};
 
@@ -148,7 +148,7 @@ fn in_place(
 }
 
 /// What a view that may store holds beside what it shows.
-fn writes(source: &Source, asker: &Asker<'_>, stores: bool) -> Result<Option<Hold>> {
+fn writes(source: &Source, asker: &Asker<'_>, stores: bool) -> Result<Option<Writes>> {
     if !stores {
         return Ok(None);
     }

@@ -8,7 +8,7 @@ use super::place::Source;
 use super::region::Region;
 use super::view::View;
 use crate::base::sync::{Arc, Mutex, Weak, lock};
-use crate::base::{Budget, Error, Result};
+use crate::base::{Budget, Errno, Error, Result};
 use crate::bridge::{Mapper, Planned};
 use crate::device::{Change, ReadBelow, Resident, WriteBelow};
 use crate::tree::Tier;
@@ -41,6 +41,11 @@ impl Mapped {
     /// The copy.
     pub(super) fn region(&self) -> Option<Arc<Region>> {
         lock(&self.state).region.clone()
+    }
+
+    /// The copy, as far as it stands for the file. Errors: EIO the volume was taken away by force.
+    fn living_region(&self) -> Result<Option<Arc<Region>>> {
+        if self.source.is_over() { Err(Errno::EIO.into()) } else { Ok(self.region()) }
     }
 
     /// The views that live.
@@ -126,14 +131,14 @@ impl Mapped {
 
 impl Resident for Mapped {
     fn read(&self, offset: u64, buf: &mut [u8], below: ReadBelow<'_>) -> Result<usize> {
-        match self.region() {
+        match self.living_region()? {
             Some(region) => region.read(offset, buf, below),
             None => below(offset, buf),
         }
     }
 
     fn write(&self, offset: Option<u64>, buf: &[u8], below: WriteBelow<'_>) -> Result<usize> {
-        match self.region() {
+        match self.living_region()? {
             Some(region) => region.write(offset, buf, below),
             None => below(buf),
         }

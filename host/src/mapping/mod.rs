@@ -13,6 +13,7 @@ mod decide;
 mod explain;
 mod fault;
 mod mapped;
+#[allow(clippy::module_inception, reason = "it has the type of that name")]
 mod mapping;
 mod place;
 mod ranges;

@@ -11,7 +11,7 @@ use super::vma::{Run, page};
 use crate::base::sync::{Arc, Weak};
 use crate::base::{Errno, Hold, Holder, Result};
 use crate::bridge::CheckedGrant;
-use crate::device::{BlockDevice, Residence, Stream};
+use crate::device::{BlockDevice, NodeClaim, Residence, Stream};
 use crate::tree::{Dependent, MmapMode, VolumeNode};
 
 /// What can be mapped.
@@ -23,6 +23,13 @@ pub enum Source {
     Device(Arc<BlockDevice>),
     /// An opening of a node of the host's own that has memory.
     Memory(Arc<dyn Stream>),
+}
+
+/// The right of a view to store.
+#[allow(dead_code, reason = "held, and let go with the view")]
+pub(super) enum Writes {
+    Volume(Hold),
+    Device(NodeClaim),
 }
 
 /// Extents that a file system pinned; let go when dropped.
@@ -155,12 +162,14 @@ impl Source {
         }
     }
 
-    /// Says that a view may store, so that the volume does not become read-only. Errors: EROFS.
-    pub(super) fn hold_to_write(&self, holder: Holder) -> Result<Option<Hold>> {
-        match self {
-            Self::File(node) => node.mount().hold_to_write(holder).map(Some),
-            Self::Device(_) | Self::Memory(_) => Ok(None),
-        }
+    /// Says that a view may store, so that the volume does not become read-only, and nobody mounts the device as one
+    /// that writes. Errors: EROFS, EBUSY.
+    pub(super) fn hold_to_write(&self, holder: Holder) -> Result<Option<Writes>> {
+        Ok(match self {
+            Self::File(node) => Some(Writes::Volume(node.mount().hold_to_write(holder)?)),
+            Self::Device(device) => Some(Writes::Device(device.claim_node()?)),
+            Self::Memory(_) => None,
+        })
     }
 
     /// Tells a view when its volume is taken away by force. Errors: EIO it was already.

@@ -333,7 +333,7 @@ impl Region {
     }
 
     fn zero(&self, run: Range<u64>) -> Result<()> {
-        const ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
+        static ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
         let mut at = run.start;
         while at < run.end {
             let len = (run.end - at).min(ZEROES.len() as u64);

@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::fault;
 use super::mapped::Mapped;
-use super::place::Placed;
+use super::place::{Placed, Writes};
 use super::region::Region;
 use super::request::Prot;
 use super::vma::{self, Run, page};
@@ -55,7 +55,7 @@ pub(super) struct View {
     /// Whether something may have been stored into the file by this view.
     stores: AtomicBool,
     /// Keeps the volume writable.
-    _writes: Option<Hold>,
+    _writes: Option<Writes>,
     keep: Keep,
     mapped: Option<Arc<Mapped>>,
 }
@@ -71,7 +71,7 @@ pub(super) struct Parts<'a> {
     pub(super) offset: u64,
     pub(super) start: u64,
     pub(super) path: &'a str,
-    pub(super) writes: Option<Hold>,
+    pub(super) writes: Option<Writes>,
     pub(super) keep: Keep,
     pub(super) mapped: Option<Arc<Mapped>>,
 }

@@ -56,7 +56,7 @@ pub(super) fn map_runs(runs: &[Run<'_>], place: Place, prot: Prot, shared: bool)
     };
     let at = ptr::with_exposed_provenance_mut(at);
     let flags = sharing(shared) | fixed;
-    // SAFETY (both): a fresh mapping, at an address of the kernel's choice or where nothing is: it replaces nothing.
+    // SAFETY: a fresh mapping, at an address of the kernel's choice or where nothing is: it replaces nothing.
     let base = unsafe {
         match runs {
             [Run { object: Some(object), offset, .. }] => {

@@ -182,8 +182,11 @@ impl Mount {
         let (tell, told) = mpsc::channel();
         let mount = self.clone();
         let sync = move || {
+            let synced = mount.sync(&host_ctx());
+            // Let go first: who is told may count on nobody having the volume.
+            drop(mount);
             // Nobody listens any more if it took too long.
-            let _ = tell.send(mount.sync(&host_ctx()));
+            let _ = tell.send(synced);
         };
         let answer = match thread::Builder::new().name("nxvfs-sync".to_owned()).spawn(sync) {
             Ok(_) => told.recv_timeout(patience).ok(),

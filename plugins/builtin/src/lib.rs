@@ -6,3 +6,4 @@ use nxvfs_ramdisk_xip as _;
 use nxvfs_rammap as _;
 use nxvfs_romfs as _;
 use nxvfs_tmpfs as _;
+use nxvfs_vfat as _;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, Weak};
 
 use nxvfs_abi::block::{GEOMETRY_AVAILABLE, GEOMETRY_WRITABLE, Geometry};
 use nxvfs_abi::{Errno, Grow};
@@ -20,6 +20,22 @@ static NEXT_TOKEN: AtomicU64 = AtomicU64::new(1);
 #[derive(Clone)]
 pub struct Device(Arc<Inner>);
 
+/// What reached a device while it was recorded, in order.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// Bytes were written.
+    Write {
+        /// Where, in bytes.
+        offset: u64,
+        /// What.
+        bytes: Vec<u8>,
+    },
+    /// Later writes stay behind earlier ones.
+    Barrier,
+    /// Earlier writes are on the medium.
+    Flush,
+}
+
 struct Inner {
     token: u64,
     sector_size_bytes: u32,
@@ -31,6 +47,8 @@ struct Inner {
     bad: Mutex<Vec<Range<u64>>>,
     reads: AtomicU64,
     writes: AtomicU64,
+    /// While the device is recorded.
+    journal: Mutex<Option<Vec<Record>>>,
 }
 
 impl Device {
@@ -55,6 +73,7 @@ impl Device {
             bad: Mutex::default(),
             reads: AtomicU64::new(0),
             writes: AtomicU64::new(0),
+            journal: Mutex::default(),
         });
         let mut devices = DEVICES.write().unwrap_or_else(PoisonError::into_inner);
         devices.insert(inner.token, Arc::downgrade(&inner));
@@ -81,6 +100,32 @@ impl Device {
     /// Everything reads and writes again.
     pub fn heal(&self) {
         self.0.bad.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+
+    /// From now on writes, barriers and flushes are recorded; those through granted memory cannot be seen.
+    pub fn record(&self) {
+        *self.journal() = Some(Vec::new());
+    }
+
+    /// Number of records so far.
+    pub fn recorded(&self) -> usize {
+        self.journal().as_ref().map_or(0, Vec::len)
+    }
+
+    /// Ends the recording and answers what was recorded. Replaying a part of it on a copy of the medium as it was at
+    /// [`Self::record`] is what a power cut leaves.
+    pub fn take_records(&self) -> Vec<Record> {
+        self.journal().take().unwrap_or_default()
+    }
+
+    fn journal(&self) -> MutexGuard<'_, Option<Vec<Record>>> {
+        self.0.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(super) fn note(&self, record: impl FnOnce() -> Record) {
+        if let Some(journal) = self.journal().as_mut() {
+            journal.push(record());
+        }
     }
 
     /// A copy of the medium.
@@ -146,6 +191,7 @@ impl Device {
             return Err(Errno::EROFS);
         }
         self.reach(offset, buf.len() as u64)?;
+        self.note(|| Record::Write { offset, bytes: buf.to_vec() });
         self.0.memory.write_at(offset, buf).map_err(|_| Errno::EINVAL)
     }
 

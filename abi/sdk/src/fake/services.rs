@@ -28,7 +28,7 @@ static TABLE: Services = Services {
     device_read: Some(device_read),
     device_write: Some(device_write),
     device_flush: Some(device_flush),
-    device_barrier: Some(device_flush),
+    device_barrier: Some(device_barrier),
     device_discard: Some(device_discard),
     device_xip: Some(device_xip),
     file_read: Some(file_read),
@@ -176,7 +176,13 @@ unsafe extern "C" fn device_write(token: u64, offset: u64, buf: *const u8, len: 
 }
 
 unsafe extern "C" fn device_flush(token: u64) -> i32 {
-    answer(device::find(token).map(|_| 0)) as i32
+    let flushed = device::find(token).map(|device| device.note(|| device::Record::Flush));
+    answer(flushed.map(|()| 0)) as i32
+}
+
+unsafe extern "C" fn device_barrier(token: u64) -> i32 {
+    let ordered = device::find(token).map(|device| device.note(|| device::Record::Barrier));
+    answer(ordered.map(|()| 0)) as i32
 }
 
 unsafe extern "C" fn device_discard(token: u64, offset: u64, len: u64) -> i32 {
