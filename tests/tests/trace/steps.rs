@@ -305,9 +305,9 @@ impl World {
             self.volume_of(&from, |volume| volume.link(&from.names, &to.names))
         } else {
             let there = self.volume_of(&to, |v| Ok(v.walk(&to.names)?.node.is_some()));
-            self.between(&from, &to).or_else(|e| match there {
-                Ok(true) if e == Errno::EXDEV => Err(Errno::EEXIST),
-                _ => Err(e),
+            self.between(&from, &to).map_err(|e| match there {
+                Ok(true) if e == Errno::EXDEV => Errno::EEXIST,
+                _ => e,
             })
         };
         let host = self.tasks[0].task.link(&from.text, &to.text);
