@@ -34,7 +34,8 @@ struct Walk<'s, 'a, 'r, 'c, 'k> {
 /// Examines all files; answers which clusters they own.
 pub(super) fn examine(scan: &mut Scan<'_>, report: &mut Report<'_, '_>) -> Step<Bits> {
     let (owned, scan_len) = (Bits::new(scan.layout.clusters), scan.table.len());
-    let mut walk = Walk { scan, report, owned, owners: vec![0; scan_len], paths: Vec::new(), todo: Vec::new() };
+    let mut walk =
+        Walk { scan, report, owned, owners: vec![0; scan_len], paths: Vec::new(), todo: Vec::new() };
     walk.todo.push(Dir { path: String::new(), start: 0, parent: 0 });
     if walk.scan.layout.kind == Kind::Fat32 {
         let root = walk.scan.layout.root_cluster;
