@@ -94,8 +94,8 @@ impl Core {
         if have >= want {
             return Ok(have);
         }
-        if cut {
-            // The medium's entry still states the old length: its chain must not go on elsewhere.
+        // After a cut the medium's entry still states the old length: its chain must not go on elsewhere.
+        if cut || self.is_due() {
             self.commit(volume)?;
         }
         let own = inode.with(|data| data.reserve.map_or(0, |run| run.len));
