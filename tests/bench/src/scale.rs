@@ -41,7 +41,7 @@ impl Scale {
         data_mib: 160,
         files: 300,
         transfers: 256,
-        empty_mib: 256,
+        empty_mib: 512,
         rounds: 1,
         slow: 30,
     };
