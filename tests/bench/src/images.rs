@@ -141,7 +141,9 @@ fn data(scale: &Scale, path: &Path) {
     }
     ours.unlink(&[Ours::at("FILES/BETWEEN.BIN")]);
     let explained = ours.task().explain(Ours::at("FILES/FRAG.BIN")).expect("where the file lies");
-    assert_eq!(explained.extents.len(), scale.file_bytes as usize / CLUSTER_BYTES, "pieces of FRAG.BIN");
+    // Of very many pieces only the first are told.
+    let scattered = explained.extents.iter().all(|piece| piece.len_bytes == CLUSTER_BYTES as u64);
+    assert!(scattered && explained.extents.len() > 1000, "FRAG.BIN has neighbours");
     ours.unmount();
 }
 
