@@ -15,6 +15,7 @@ mod raw;
 mod resident;
 mod standard;
 mod stream;
+mod table;
 mod view;
 
 pub use crate::base::wait::{Relay, WaitQueue};
@@ -28,4 +29,5 @@ pub use pipe::{Fifo, PIPE_BUF_BYTES, Pipe};
 pub use resident::{Change, ReadBelow, Residence, Resident, WriteBelow};
 pub use standard::Standard;
 pub use stream::{Openable, Stream};
+pub use table::{Entry, Scheme, Table, TableError};
 pub use view::MountView;

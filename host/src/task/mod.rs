@@ -13,6 +13,7 @@ mod host;
 mod ioctl;
 mod memory;
 mod names;
+mod partitions;
 mod pipes;
 mod report;
 
