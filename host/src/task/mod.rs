@@ -7,6 +7,7 @@ mod at;
 mod attributes;
 mod content;
 mod descriptors;
+mod detect;
 mod devices;
 mod directories;
 mod host;
