@@ -82,7 +82,7 @@ pub(super) fn run(command: ImageCommand, globals: &Globals, out: &mut Output) ->
         Ok(_) => Err(Failure::Exit(4)),
         Err(Failure::Error(error)) => {
             out.flush()?;
-            tell(&error, "", out.json);
+            tell(&error.doing(label), "", out.json);
             Err(Failure::Exit(8))
         }
         Err(other) => Err(other),

@@ -16,6 +16,10 @@ use crate::plugin::manifest::{ParamDecl, ParamType};
 const MARK: &str = "mkfs: ";
 
 const USAGE: &str = "mkfs -t FS [OPTIONS] DEVICE";
+const EXAMPLES: &str = "Examples:
+  mkfs -t vfat /dev/ram0
+  mkfs -t vfat -F 32 -n DATA -s 8 /dev/loop0p1
+  mkfs -t vfat --help";
 
 /// Make an empty file system on a device that is not mounted
 ///
@@ -23,10 +27,7 @@ const USAGE: &str = "mkfs -t FS [OPTIONS] DEVICE";
 /// them. What was on the device is lost.
 #[derive(Args)]
 #[command(disable_help_flag = true, override_usage = USAGE)]
-#[command(after_help = "Examples:
-  mkfs -t vfat /dev/ram0
-  mkfs -t vfat -F 32 -n DATA -s 8 /dev/loop0p1
-  mkfs -t vfat --help")]
+#[command(after_help = EXAMPLES)]
 pub(in crate::cli) struct Mkfs {
     /// The file system, its options, and the device
     #[arg(value_name = "WORDS", num_args = 0.., trailing_var_arg = true, allow_hyphen_values = true)]
@@ -36,7 +37,11 @@ pub(in crate::cli) struct Mkfs {
 impl Mkfs {
     pub(super) fn run(self, shell: &mut Shell) -> Done {
         let device = Arg::new("device").value_name("DEVICE").required(true).help("The device");
-        let command = Options::command(&shell.host, "mkfs", &self.words)?.override_usage(USAGE).arg(device);
+        let command = Options::command(&shell.host, "mkfs", &self.words)?
+            .about("Make an empty file system on a device that is not mounted")
+            .override_usage(USAGE)
+            .after_help(EXAMPLES)
+            .arg(device);
         match Options::parse(command, self.words) {
             Ok(request) => {
                 let device: &String = request.matches.get_one("device").expect("clap requires it");
