@@ -64,7 +64,9 @@ pub fn fsck_fat(path: &Path) -> Vec<String> {
 /// A file on a FAT volume, as mtools read it.
 #[track_caller]
 pub fn mtype(image: &Path, path: &str) -> Vec<u8> {
-    let output = Command::new("mcopy").args(["-i", text(image), &format!("::{path}"), "-"]).output();
+    let mut command = Command::new("mcopy");
+    command.args(["-i", text(image), &format!("::{path}"), "-"]);
+    let output = command.env("MTOOLS_SKIP_CHECK", "1").env("LC_ALL", "C.UTF-8").output();
     let output = output.expect("mcopy is needed: apt-get install mtools");
     assert!(output.status.success(), "mcopy {path}: {}", String::from_utf8_lossy(&output.stderr));
     output.stdout

@@ -64,7 +64,8 @@ fn change(path: &Path, change: impl FnOnce(&mut Vec<u8>)) {
 }
 
 const FOUR: &str = "label: dos\nsize=2M\nsize=3M,type=c\nsize=1M,type=83\nsize=4M,type=7\n";
-const LOGICAL: &str = "label: dos\nsize=2M\nsize=10M,type=5\nsize=1M,type=83\nsize=2M,type=c\nsize=3M\n";
+const LOGICAL: &str =
+    "label: dos\n1: size=2M\n2: size=10M,type=5\n5: size=1M\n6: size=2M,type=c\n7: size=3M\n";
 const GUID: &str = "label: gpt\nsize=2M,name=\"boot\"\nsize=3M,name=\"Größe\"\nstart=20000,size=1000\n";
 
 on_both_links! {
@@ -113,8 +114,8 @@ fn sectors_of_4096_bytes_count_as_fdisk_counts_them() {
 fn a_volume_that_takes_the_whole_device_has_no_partitions() {
     let folder = Folder::new();
     let path = folder.at("fat.img");
-    for kind in ["12", "16", "32"] {
-        tool::mkfs_fat(&path, if kind == "32" { 65_536 } else { 8192 }, &["-F", kind]);
+    for (kind, kib) in [("12", 4096), ("16", 16_384), ("32", 65_536)] {
+        tool::mkfs_fat(&path, kib, &["-F", kind]);
         let board = looped(Link::Static, &path, "");
         assert!(nodes(&board, "/dev/loop0").is_empty());
         assert!(board.rescan("/dev/loop0").unwrap().is_none());

@@ -4,7 +4,7 @@ use super::Host;
 use super::host::HostError;
 use crate::base::error::teach;
 use crate::base::sync::Arc;
-use crate::base::{Errno, Error, Holder, Result};
+use crate::base::{Errno, Error, Holder, Holders, Result};
 use crate::device::{BlockDevice, DeviceError, Entry, Table};
 use crate::tree::Dentry;
 
@@ -120,10 +120,11 @@ impl Host {
     pub(super) fn end_parts_of(&self, device: &Arc<BlockDevice>) -> Result<()> {
         let parts = self.parts_of(device);
         let is_part = |holder: &Holder| parts.iter().any(|p| *holder == Holder::Device(p.node().clone()));
-        if device.holders().list().iter().all(is_part) {
-            return self.end_parts(&parts);
+        let others: Vec<_> = device.holders().list().into_iter().filter(|holder| !is_part(holder)).collect();
+        if !others.is_empty() {
+            let (node, holders) = (device.node().to_string(), Holders::in_words(&others));
+            return Err(DeviceError::Busy { node, holders }.into());
         }
-        // The device itself refuses, and says who uses it.
-        Ok(())
+        self.end_parts(&parts)
     }
 }

@@ -38,8 +38,10 @@ fn mkfs_makes_what_fsck_fat_accepts_with_the_options_of_mkfs_fat() {
         mkfs_fat(&theirs, 64 << 10, options);
         assert_eq!(fsck_fat(&ours), [""; 0], "{options:?}");
         let (ours, theirs) = (std::fs::read(&ours).unwrap(), std::fs::read(&theirs).unwrap());
-        // Sectors, clusters, tables, lengths: all that says where something lies.
-        assert_eq!(ours[11..36], theirs[11..36], "{options:?}");
+        // Sectors, clusters, tables, lengths: all that says where something lies; not the heads of a drive in between.
+        for fields in [11..26, 28..36] {
+            assert_eq!(ours[fields.clone()], theirs[fields], "{options:?}");
+        }
     }
 }
 
@@ -55,7 +57,7 @@ fn mkfs_refuses_what_it_cannot_do_and_leaves_nothing_behind() {
     for wrong in [&["--size", "1M"][..], &["-t", "vfat", "--size", "lots"], &["-t", "romfs", "-F", "32"]] {
         let run = make(wrong);
         assert_eq!(run.status, 2, "{run:?}");
-        assert!(run.err.contains("Usage: nxvfs mkfs"), "{run:?}");
+        assert!(run.err.starts_with("error: ") && run.err.contains("'--help'"), "{run:?}");
     }
     make(&["-t", "vfat", "--size", "1M"]).ok();
     assert!(make(&["-t", "vfat", "--size", "1M"]).failed().contains("(EEXIST)"));
@@ -128,7 +130,7 @@ fn partitions_are_listed_made_and_checked_by_number() {
 fn nsh_mkfatfs_and_the_check_work_on_devices() {
     both(|link| {
         for (options, kind) in [("", "FAT12   "), ("-F 16 -r 256", "FAT16   "), ("-F 32", "FAT32   ")] {
-            let sectors = if kind == "FAT32   " { 140_000 } else { 16_384 };
+            let sectors = if kind == "FAT12   " { 8192 } else { 140_000 };
             let out = shell_json(
                 link,
                 &format!(
