@@ -11,6 +11,7 @@
 //! * [`fuzz`]: what is fuzzed.
 //! * [`Stall`]: a file system whose calls do not return.
 //! * [`source`]: source files and manifests as text, for the rules of the house.
+//! * [`tool`]: what is judged by tools that we did not write: FAT volumes, tables of partitions.
 //! * [`process`]: descriptors, mappings and memory of this process.
 
 // Each binary that uses the harness has the static plugins too.
@@ -27,6 +28,7 @@ mod rng;
 mod romfs;
 pub mod source;
 mod stall;
+pub mod tool;
 
 pub use board::{Board, Link, Way, content, options, words};
 pub use folder::Folder;

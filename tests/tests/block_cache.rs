@@ -14,9 +14,10 @@ use nxvfs_tests::{Board, Link};
 /// Bytes of a sector in these tests.
 pub(crate) const SECTOR: usize = 512;
 
-/// A board with a recording disk.
+/// A board with a recording disk, which nobody has looked at.
 pub(crate) fn attached(node: &str, sectors: u64, params: &str) -> Board {
-    let params = format!("sectors={sectors}{}{params}", if params.is_empty() { "" } else { "," });
+    let params =
+        format!("sectors={sectors},partitions=no{}{params}", if params.is_empty() { "" } else { "," });
     Board::new(Link::Static).attach("recorder", node, &params)
 }
 

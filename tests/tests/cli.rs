@@ -8,6 +8,8 @@ mod demo;
 mod errors;
 #[path = "cli/files.rs"]
 mod files;
+#[path = "cli/image.rs"]
+mod image;
 #[path = "cli/json.rs"]
 mod json;
 #[path = "cli/listing.rs"]

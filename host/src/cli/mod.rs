@@ -4,6 +4,7 @@
 
 mod commands;
 mod failure;
+mod image;
 mod logging;
 mod output;
 mod plugins;
@@ -29,7 +30,7 @@ use crate::plugin::PluginOptions;
   nxvfs shell docs/demo.nsh         run a script
   nxvfs plugin list                 which plugins there are
 
-Exit status: 0 success, 1 failure, 2 wrong usage. RUST_LOG sets what is logged, as in any program with env_logger.")]
+Exit status: 0 success, 1 failure, 2 wrong usage; 'image check' has its own. RUST_LOG sets what is logged, as in any program with env_logger.")]
 struct Cli {
     #[command(flatten)]
     globals: Globals,
@@ -102,6 +103,18 @@ Without COMMANDS and SCRIPT it reads commands from standard input.")]
   nxvfs plugin info target/release/libnxvfs_romfs.so"
     )]
     Plugin(plugins::PluginCommand),
+    /// Make an empty file system in an image
+    #[command(disable_help_flag = true, override_usage = image::MKFS_USAGE)]
+    #[command(after_help = image::MKFS_EXAMPLES)]
+    Mkfs(image::MkfsArgs),
+    /// Look at images of disks and volumes
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  nxvfs image check disk.img
+  nxvfs image check --part 1 --repair disk.img"
+    )]
+    Image(image::ImageCommand),
     /// Print a completion script
     #[command(after_help = "Example:
   nxvfs completions bash > ~/.local/share/bash-completion/completions/nxvfs")]
@@ -128,6 +141,8 @@ pub fn main() -> ExitCode {
     let mut out = output::Output::new(cli.globals.json);
     let done = match cli.command {
         Top::Shell(args) => return shell::main(&cli.globals, args, out),
+        Top::Mkfs(args) => image::mkfs(args, &cli.globals, &mut out),
+        Top::Image(command) => image::run(command, &cli.globals, &mut out),
         Top::Plugin(command) => plugins::run(&command, &cli.globals, &mut out),
         Top::Completions { shell } => {
             // Made in memory first: its printer panics when the reader has gone.

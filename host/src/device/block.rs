@@ -74,6 +74,8 @@ pub struct BlockDevice {
     pub(super) holders: Holders,
     /// Of a partition: its device's node, and the sector of that at which it begins.
     pub(super) place: Option<(Arc<str>, u64)>,
+    /// Of a partition that was made of its device's table: the number of the entry.
+    pub(super) entry: Option<u32>,
     /// Of a partition: its hold on its device, until it ends.
     pub(super) parent: Mutex<Option<Hold>>,
     pub(super) given: Vec<(String, String)>,
@@ -117,6 +119,7 @@ impl BlockDevice {
             medium: Arc::new(medium),
             holders: Holders::default(),
             place: None,
+            entry: None,
             parent: Mutex::default(),
             given,
             keeps: Mutex::new(keeps),
@@ -151,6 +154,11 @@ impl BlockDevice {
     /// Of a partition, the node of the device that it is a part of, and the sector of that at which it begins.
     pub fn parent(&self) -> Option<(&Arc<str>, u64)> {
         self.place.as_ref().map(|(node, start)| (node, *start))
+    }
+
+    /// Of a partition that was made of its device's table, the number of the entry.
+    pub fn entry(&self) -> Option<u32> {
+        self.entry
     }
 
     /// What the cache of the medium has done; `None` if there is none. Partitions share their device's.

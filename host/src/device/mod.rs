@@ -17,6 +17,7 @@ mod raw;
 mod resident;
 mod standard;
 mod stream;
+mod table;
 mod view;
 
 pub use crate::base::wait::{Relay, WaitQueue};
@@ -32,4 +33,5 @@ pub use ram::RamFile;
 pub use resident::{Change, ReadBelow, Residence, Resident, WriteBelow};
 pub use standard::Standard;
 pub use stream::{Openable, Stream};
+pub use table::{Entry, Scheme, Table, TableError};
 pub use view::MountView;

@@ -8,13 +8,14 @@ use crate::base::{Holder, Holders, Result};
 use crate::bridge::CheckedGrant;
 
 impl BlockDevice {
-    /// Makes a device of some sectors of this one, which it holds until it is detached. Errors: EINVAL they do not
-    /// lie on it; ENXIO it is being detached.
+    /// Makes a device of some sectors of this one, which it holds until it is detached. `entry`: the number of the
+    /// table's entry that it is made for. Errors: EINVAL they do not lie on it; ENXIO it is being detached.
     pub fn partition(
         self: &Arc<Self>,
         node: &str,
         start_sector: u64,
         sector_count: u64,
+        entry: Option<u32>,
     ) -> Result<Arc<Self>> {
         let end = self.geometry.sector_count;
         if sector_count == 0 || start_sector.checked_add(sector_count).is_none_or(|e| e > end) {
@@ -39,6 +40,7 @@ impl BlockDevice {
             grant,
             holders: Holders::default(),
             place: Some((self.node.clone(), start_sector)),
+            entry,
             parent: Mutex::new(Some(hold)),
             given: Vec::new(),
             keeps: Mutex::default(),

@@ -23,7 +23,8 @@ impl Host {
     /// Attaches a block or character driver and makes its node, with missing directories. The plugin is loaded if it must be.
     ///
     /// Beside the driver's own parameters the host takes `cache=SIZE`: how much memory the device's block cache may
-    /// use, 0 for none. A driver that declares a parameter of that name gets it instead.
+    /// use, 0 for none; and `partitions=BOOL`: whether the partitions that a table on the device tells of get nodes, as
+    /// they do unless it is `no`. A driver that declares a parameter of such a name gets it instead.
     ///
     /// Errors: EINVAL (node, parameters), EEXIST, ENODEV no such driver, and the driver's.
     pub fn attach(&self, driver: &str, node: &str, given: &Given) -> Result<()> {
@@ -38,15 +39,17 @@ impl Host {
                     &found.params(given)?,
                 )?);
             }
-            let theirs = found.manifest.params.iter().any(|p| p.name == "cache");
-            let (ours, given): (Vec<_>, Vec<_>) =
-                given.iter().cloned().partition(|(name, _)| name == "cache" && !theirs);
-            let cache_bytes = cache_bytes(&ours, self.cache_share())?;
+            let theirs = |name: &str| found.manifest.params.iter().any(|p| p.name == name);
+            let is_ours = |name: &str| matches!(name, "cache" | "partitions") && !theirs(name);
+            let (ours, given): (Vec<_>, Vec<_>) = given.iter().cloned().partition(|(name, _)| is_ours(name));
+            let cache_bytes = number(&ours, "cache", ParamType::Size, self.cache_share() as u64)?;
+            let cache_bytes = usize::try_from(cache_bytes).unwrap_or(usize::MAX);
+            let partitions = number(&ours, "partitions", ParamType::Bool, 1)? != 0;
             let mut params = found.params(&given)?;
             let tokens = self.open_files(&mut params, node)?;
             let given =
                 given.into_iter().map(|(name, value)| (name, value.unwrap_or_else(|| "y".to_owned())));
-            self.add(BlockDevice::attach(AttachSpec {
+            let device = BlockDevice::attach(AttachSpec {
                 module: &found.module,
                 driver,
                 node,
@@ -55,7 +58,12 @@ impl Host {
                 budget: self.cache_budget(),
                 cache_bytes,
                 keeps: Some(Box::new(tokens)),
-            })?)
+            })?;
+            self.add(device.clone())?;
+            if partitions {
+                self.scan(&device);
+            }
+            Ok(())
         };
         attach().map_err(|e: Error| e.doing(format_args!("attach {driver} {node}")))
     }
@@ -75,7 +83,7 @@ impl Host {
             self.free_node(node)?;
             let parent =
                 self.source_device(parent)?.ok_or_else(|| HostError::NotBlock { path: parent.to_owned() })?;
-            self.add(parent.partition(node, start_sector, sector_count)?)
+            self.add(parent.partition(node, start_sector, sector_count, None)?)
         };
         attach().map_err(|e: Error| e.doing(format_args!("attach a part of {parent} as {node}")))
     }
@@ -95,7 +103,7 @@ impl Host {
         Ok(tokens)
     }
 
-    fn free_node(&self, node: &str) -> Result<()> {
+    pub(super) fn free_node(&self, node: &str) -> Result<()> {
         if !node.starts_with('/') || node.ends_with('/') {
             return Err(HostError::BadNode { node: node.to_owned() }.into());
         }
@@ -130,7 +138,7 @@ impl Host {
         Ok(())
     }
 
-    /// Ends a device and takes its node away. Errors: ENODEV, EBUSY with the holders' names; of writes that failed and
+    /// Ends a device and takes its node away, with those of the partitions that its table tells of. Errors: ENODEV, EBUSY with the holders' names; of writes that failed and
     /// the driver's own, and then it has ended nevertheless.
     pub fn detach(&self, node: &str) -> Result<()> {
         let detach = || {
@@ -146,6 +154,9 @@ impl Host {
             let found = devices.iter().find(|(_, d)| Arc::ptr_eq(d, dentry));
             found.map(|(device, _)| device.clone())
         };
+        if let Some(device) = &block {
+            self.end_parts_of(device)?;
+        }
         let (result, holders) = match (block, self.character(dentry)) {
             (Some(device), _) => (device.detach(), device.holders().clone()),
             (None, Some(device)) => (device.detach(), device.holders().clone()),
@@ -167,10 +178,10 @@ impl Host {
     }
 }
 
-fn cache_bytes(given: &Given, default: usize) -> Result<usize> {
-    let Some((_, text)) = given.last() else { return Ok(default) };
-    let text = text.as_deref().unwrap_or_default();
-    let value =
-        ParamValue::parse(ParamType::Size, OsStr::new(text)).map_err(|e| Error::from(e).doing("cache"))?;
-    Ok(usize::try_from(value.number()).unwrap_or(usize::MAX))
+/// What the host's own parameter says, the last one if it stands there often.
+fn number(given: &Given, name: &str, ty: ParamType, default: u64) -> Result<u64> {
+    let Some((_, text)) = given.iter().rfind(|(given, _)| given == name) else { return Ok(default) };
+    let text = text.as_deref().unwrap_or(if ty == ParamType::Bool { "y" } else { "" });
+    let value = ParamValue::parse(ty, OsStr::new(text)).map_err(|e| Error::from(e).doing(name))?;
+    Ok(value.number())
 }

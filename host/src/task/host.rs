@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use nxvfs_abi::Ctx;
+use nxvfs_abi::filesystem::{MOUNT_RDONLY, MOUNT_REPAIR};
 
 use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, lock};
@@ -373,21 +374,23 @@ impl Host {
 
     /// Asks a file system whether a device is its own.
     pub fn probe(&self, source: &str, fs: &str) -> Result<Option<ProbeFound>> {
-        self.with_unmounted(source, fs, &[], false, |found, request| {
+        self.with_unmounted(source, fs, &[], MOUNT_RDONLY, |found, request| {
             bridge::probe(&found.module, request, &bridge::host_ctx())
         })
     }
 
     /// Examines the volume on a device that nobody has mounted; answers how many errors and warnings are left.
-    /// Errors: EBUSY, ENOTSUP, and the file system's.
+    /// `repair`: puts right what loses nothing. Errors: EBUSY, EROFS, ENOTSUP, and the file system's.
     pub fn check(
         &self,
         source: &str,
         fs: &str,
         given: &[(String, Option<String>)],
+        repair: bool,
         emit: &mut dyn FnMut(FindingItem) -> bool,
     ) -> Result<u64> {
-        self.with_unmounted(source, fs, given, false, |found, request| {
+        let flags = if repair { MOUNT_REPAIR } else { MOUNT_RDONLY };
+        self.with_unmounted(source, fs, given, flags, |found, request| {
             bridge::check(&found.module, request, &bridge::host_ctx(), emit)
         })
         .map_err(|e| e.doing(format_args!("check {source} as {fs}")))
@@ -396,7 +399,7 @@ impl Host {
     /// Makes an empty file system on a device that nobody has mounted. Errors: EBUSY, EROFS, ENOTSUP, and the file
     /// system's.
     pub fn format(&self, source: &str, fs: &str, given: &[(String, Option<String>)]) -> Result<()> {
-        self.with_unmounted(source, fs, given, true, |found, request| {
+        self.with_unmounted(source, fs, given, 0, |found, request| {
             bridge::format(&found.module, request, &bridge::host_ctx())
         })
         .map_err(|e| e.doing(format_args!("format {source} as {fs}")))
@@ -407,14 +410,14 @@ impl Host {
         source: &str,
         fs: &str,
         given: &[(String, Option<String>)],
-        writable: bool,
+        flags: u32,
         use_it: impl FnOnce(&Found, &MountRequest<'_>) -> Result<R>,
     ) -> Result<R> {
         let found = self.plugins.driver(Kind::FileSystem, fs)?;
         let params: Vec<WireParam> = found.params(given)?;
         let device =
             self.source_device(source)?.ok_or_else(|| HostError::NotBlock { path: source.to_owned() })?;
-        let claim = device.claim(source.into(), writable)?;
+        let claim = device.claim(source.into(), flags & MOUNT_RDONLY == 0)?;
         let token = Token::new(Target::Device(Arc::new(claim.view(true))));
         let request = MountRequest {
             driver: fs,
@@ -422,7 +425,7 @@ impl Host {
             source,
             device: token.number(),
             mount: 0,
-            flags: if writable { 0 } else { nxvfs_abi::filesystem::MOUNT_RDONLY },
+            flags,
             params: &params,
             medium_len_bytes: device.len_bytes(),
         };

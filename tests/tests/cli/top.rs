@@ -22,6 +22,9 @@ fn help_has_examples_and_no_colours_in_a_pipe() {
         &["completions", "--help"],
         &["plugin", "list", "--help"],
         &["plugin", "info", "--help"],
+        &["mkfs", "--help"],
+        &["image", "--help"],
+        &["image", "check", "--help"],
     ] {
         let help = run(args).ok();
         assert!(help.contains("Example") && !help.contains('\x1b'), "{help}");

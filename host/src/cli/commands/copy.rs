@@ -118,10 +118,12 @@ impl Copier {
         let attr = &status.attr;
         let owned = self.moves && task.chown(to, Some(attr.uid), Some(attr.gid)).is_ok();
         let bits = if owned { 0o7777 } else { 0o1777 };
-        if_supported(task.chmod(to, attr.mode & bits), to)?;
+        let kept = if_supported(task.chmod(to, attr.mode & bits), to);
         if !self.moves {
-            return Ok(());
+            // A copy is its maker's: EPERM says that the volume holds no such bits, as FAT does.
+            return kept.or_else(|error| if error.errno() == Errno::EPERM { Ok(()) } else { Err(error) });
         }
+        kept?;
         if_supported(task.utimens(to, Some(attr.atime), Some(attr.mtime)), to)
     }
 }

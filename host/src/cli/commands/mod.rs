@@ -2,6 +2,7 @@
 
 mod caps;
 mod change;
+mod check;
 mod cmp;
 mod content;
 mod copy;
@@ -17,10 +18,12 @@ mod hexdump;
 mod links;
 mod list;
 mod losetup;
+mod mkfs;
 mod mmap;
 mod modinfo;
 mod mounts;
 mod names;
+mod partprobe;
 mod places;
 mod plugins;
 mod remove;
@@ -36,6 +39,8 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::failure::Done;
 use super::shell::Shell;
 
+pub(super) use check::{Outcome, examine};
+pub(super) use mkfs::{Options, Request};
 pub(super) use modinfo::{Info, show_info};
 pub(super) use session::show_help;
 
@@ -87,6 +92,10 @@ commands! {
     Detach(devices::Detach);
     Mkrd(devices::Mkrd);
     Losetup(losetup::Losetup);
+    Partprobe(partprobe::Partprobe);
+    Mkfs(mkfs::Mkfs);
+    Mkfatfs(mkfs::Mkfatfs);
+    Check(check::Check);
     Mount(mounts::Mount);
     Umount(mounts::Umount);
     Caps(caps::Caps);

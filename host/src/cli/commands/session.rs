@@ -97,7 +97,8 @@ impl Help {
             }
             let words = [name.as_str(), "--help"].map(OsString::from);
             return match super::Line::parse(words.into_iter()) {
-                Ok(_) => Ok(()),
+                // mkfs makes its help itself, when it knows the file system.
+                Ok(line) => super::run(line.command, shell),
                 Err(help) => show_help(shell, &name, &help),
             };
         }

@@ -39,7 +39,7 @@ pub(super) fn place(before: &[&str], word: &str) -> Place {
         ("attach", ..) if word.starts_with("vfs=") => Place::Path,
         ("attach", ..) if word.contains('=') => Place::File,
         ("losetup", _, 1..) if before.contains(&"--host") => Place::File,
-        ("mount", "-t", _) => Place::Driver(Kind::FileSystem),
+        ("mount" | "mkfs" | "check", "-t", _) => Place::Driver(Kind::FileSystem),
         ("modprobe" | "rmmod" | "modinfo", _, 0) => Place::Plugin,
         ("insmod" | "source", _, 0) => Place::File,
         ("help", _, 0) => Place::Command,
@@ -76,6 +76,8 @@ mod tests {
         assert_eq!(at("losetup -r /dev/loop0 /tm"), Place::Path);
         assert_eq!(at("losetup --host /dev/loop0 di"), Place::File);
         assert_eq!(at("mount -t ro"), Place::Driver(Kind::FileSystem));
+        assert_eq!(at("mkfs -t vf"), Place::Driver(Kind::FileSystem));
+        assert_eq!(at("check -t vfat /dev/ra"), Place::Path);
         assert_eq!(at("insmod --replace x"), Place::File);
         assert_eq!(at("rmmod "), Place::Plugin);
         assert_eq!(at("cat /rom/a\\ b"), Place::Path);
