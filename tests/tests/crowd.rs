@@ -137,11 +137,15 @@ impl Actor {
         let view = self.views.swap_remove(self.rng.below(self.views.len()));
         let whole = view.address - view.address % PAGE;
         let end = (view.address + view.len).next_multiple_of(PAGE);
-        if self.rng.one_in(3) && end - whole > PAGE {
-            // First the middle or the end, then the rest.
-            self.note("munmap a part", view.task.munmap(whole + PAGE, 1));
+        let parts = if self.rng.one_in(3) && end - whole > 2 * PAGE {
+            // First the middle, then what is beside it: the hole may be another thread's view by now.
+            vec![whole + PAGE..whole + 2 * PAGE, whole..whole + PAGE, whole + 2 * PAGE..end]
+        } else {
+            vec![whole..end]
+        };
+        for part in parts {
+            view.task.munmap(part.start, part.len()).unwrap();
         }
-        view.task.munmap(whole, end - whole).unwrap();
         self.done.insert("munmap");
     }
 

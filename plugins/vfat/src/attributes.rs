@@ -25,6 +25,7 @@ pub const GET_LABEL: u32 = 0x8100_9431;
 pub const SET_LABEL: u32 = 0x4100_9432;
 
 const WRITE_BITS: u32 = 0o222;
+const PERMISSIONS: u32 = 0o777;
 const KNOWN: u32 = SET_MODE | SET_UID | SET_GID | SET_SIZE | SET_ATIME | SET_MTIME | SET_BTIME;
 
 impl VFat {
@@ -74,30 +75,20 @@ impl VFat {
     }
 
     /// The attributes that come as near to a mode as FAT can: of a file, whether it can be written. `None`: as they are.
-    /// Errors: EPERM, as Linux, for what cannot be held.
+    /// As in Linux, other permissions are ignored; what no mask could give is EPERM.
     fn mode_to_attr(&self, inode: &Inode, mode: u32) -> Result<Option<u8>> {
-        let options = &self.volume.options;
-        let attr = inode.with(|data| data.attr);
-        let writable = WRITE_BITS & !if inode.is_dir { options.dmask } else { options.fmask };
-        let wanted = mode & 0o7777;
-        let new = if inode.is_dir {
-            attr
-        } else if wanted & WRITE_BITS == 0 {
-            attr | READ_ONLY
-        } else {
-            attr & !READ_ONLY
-        };
-        let exact = options.permissions(new) == wanted;
-        // Linux: the other bits must be those of the mask, the write bits all or none.
-        let near = wanted & !WRITE_BITS == options.permissions(new) & !WRITE_BITS
-            && (wanted & WRITE_BITS == 0 || wanted & WRITE_BITS == writable);
-        if exact || options.quiet || near && !inode.is_dir {
-            return Ok((new != attr).then_some(new));
+        if mode & 0o7777 & !PERMISSIONS != 0 && !self.volume.options.quiet {
+            return Err(Fail::new(Errno::EPERM, "FAT holds no set-uid, set-gid and sticky bits")
+                .found(format_args!("{:#o}", mode & 0o7777))
+                .remedy("mount with quiet to ignore the change"));
         }
-        Err(Fail::new(Errno::EPERM, "FAT holds no permissions but whether a file can be written")
-            .expected(format_args!("{:#o}", options.permissions(new)))
-            .found(format_args!("{wanted:#o}"))
-            .remedy("mount with umask=, fmask= or dmask=, or with quiet to ignore the change"))
+        let attr = inode.with(|data| data.attr);
+        let new = match mode & WRITE_BITS {
+            _ if inode.is_dir => attr,
+            0 => attr | READ_ONLY,
+            _ => attr & !READ_ONLY,
+        };
+        Ok((new != attr).then_some(new))
     }
 
     /// Commands. Errors: ENOTTY, EINVAL, EROFS, EFAULT, ENOSPC.

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering::{AcqRel, Acquire};
 
 use nxvfs_sdk::abi::filesystem::{FALLOC_KEEP_SIZE, FALLOC_ZERO_RANGE};
-use nxvfs_sdk::{Ctx, Errno, Extent, Fail, Result, now_coarse, open};
+use nxvfs_sdk::{Ctx, Errno, Extent, Fail, Result, Timespec, now_coarse, open};
 
 use crate::VFat;
 use crate::core::Volume;
@@ -17,7 +17,7 @@ use crate::sync::lock;
 /// `Ctx::flags`: the effect must be on the medium when the call returns.
 const CTX_SYNC: u32 = nxvfs_sdk::abi::types::CTX_SYNC;
 /// Pieces that are looked up at a time.
-const PIECES: usize = 16;
+const PIECES: usize = 4;
 
 /// An opened file.
 #[derive(Default)]
@@ -58,6 +58,14 @@ fn locate(volume: &Volume, data: &mut Data, offset: u64, len: usize, pieces: &mu
         (offset, left, count) = (offset + part as u64, left - part, count + 1);
     }
     count
+}
+
+/// Takes down that the content was changed; whether that is news.
+#[inline]
+fn touch(data: &mut Data, moment: Timespec, size: u64) -> bool {
+    let differs = data.changed != moment || data.attr & ARCHIVE == 0 || data.size < size;
+    (data.changed, data.attr, data.size) = (moment, data.attr | ARCHIVE, data.size.max(size));
+    differs
 }
 
 impl VFat {
@@ -150,13 +158,19 @@ impl VFat {
 
     /// The content was changed: its time, its attribute, and its length if that grew.
     fn wrote(&self, inode: &Arc<Inode>, size: u64) {
-        let moment = change_time(now_coarse(), self.volume.options.zone_seconds);
-        let differs = inode.with(|data| {
-            let differs = data.changed != moment || data.attr & ARCHIVE == 0 || data.size < size;
-            (data.changed, data.attr, data.size) = (moment, data.attr | ARCHIVE, data.size.max(size));
-            differs
-        });
-        if differs && !inode.is_listed() {
+        let moment = self.now();
+        if inode.with(|data| touch(data, moment, size)) {
+            self.list(inode);
+        }
+    }
+
+    fn now(&self) -> Timespec {
+        change_time(now_coarse(), self.volume.options.zone_seconds)
+    }
+
+    /// The node's entry differs from the medium.
+    fn list(&self, inode: &Arc<Inode>) {
+        if !inode.is_listed() {
             lock(&self.core).list(inode);
         }
     }
@@ -175,20 +189,45 @@ impl VFat {
             return Ok(0);
         }
         let append = flags & open::O_APPEND != 0;
-        let inside =
-            |size: u64| !append && offset.checked_add(buf.len() as u64).is_some_and(|end| end <= size);
-        let done = if inside(inode.with(|data| data.size)) {
-            self.fill(inode, offset, buf)?;
-            self.wrote(inode, 0);
-            buf.len()
-        } else {
-            self.write_beyond(inode, (!append).then_some(offset), buf)?
+        let done = match self.write_inside(inode, (!append).then_some(offset), buf)? {
+            Some(done) => done,
+            None => self.write_beyond(inode, (!append).then_some(offset), buf)?,
         };
         let sync = ctx.flags & CTX_SYNC != 0 || flags & open::O_DSYNC != 0;
         if sync || self.volume.options.sync {
             self.sync_all()?;
         }
         Ok(done)
+    }
+
+    /// A write that changes neither length nor clusters; `None` if it is none.
+    #[inline]
+    fn write_inside(&self, inode: &Arc<Inode>, offset: Option<u64>, buf: &[u8]) -> Result<Option<usize>> {
+        let Some((offset, end)) = offset.and_then(|at| Some((at, at.checked_add(buf.len() as u64)?))) else {
+            return Ok(None);
+        };
+        let moment = self.now();
+        let mut pieces = [Piece::default(); PIECES];
+        let (copy, found) = inode.copying(|data| {
+            (end <= data.size).then(|| {
+                let differs = touch(data, moment, 0);
+                (differs, locate(&self.volume, data, offset, buf.len(), &mut pieces))
+            })
+        });
+        let Some((differs, count)) = found else { return Ok(None) };
+        let mut done = 0;
+        for piece in &pieces[..count] {
+            self.volume.disk.write(piece.at, &buf[done..done + piece.len])?;
+            done += piece.len;
+        }
+        drop(copy);
+        if done < buf.len() {
+            self.fill(inode, offset + done as u64, &buf[done..])?;
+        }
+        if differs {
+            self.list(inode);
+        }
+        Ok(Some(buf.len()))
     }
 
     /// A write that makes the file longer. `None`: at its end.
@@ -296,7 +335,7 @@ impl VFat {
         push: &mut dyn FnMut(Extent) -> ControlFlow<()>,
     ) -> Result<u64> {
         if !self.volume.options.mmap {
-            return Err(Fail::new(Errno::ENXIO, "the volume was mounted with inplace=0"));
+            return Err(Fail::new(Errno::ENXIO, "the volume was mounted with inplace=n"));
         }
         if len == 0 {
             return Ok(number);

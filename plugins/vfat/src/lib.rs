@@ -75,12 +75,12 @@ nxvfs_sdk::plugin! {
         "iocharset": str = "utf8", "how names are written: utf8";
         "shortname": str = "mixed", "how short names are shown and made: lower, win95, winnt or mixed";
         "tz": str = "UTC", "zone of the volume's times: UTC, +HH:MM, -HH:MM or minutes ahead of UTC";
-        "sync": bool = "0", "every change is on the medium when its call returns";
-        "discard": bool = "0", "tell the device which clusters are no longer needed";
-        "quiet": bool = "0", "ignore changes of owner and mode that FAT cannot hold";
+        "sync": bool = "n", "every change is on the medium when its call returns";
+        "discard": bool = "n", "tell the device which clusters are no longer needed";
+        "quiet": bool = "n", "ignore changes of owner and mode that FAT cannot hold";
         "errors": str = "remount-ro", "when the volume contradicts itself: remount-ro or continue";
-        "inplace": bool = "1", "let files be mapped in place where the medium allows";
-        "bigdirs": bool = "1", "let directories have more than 65536 slots, which Windows does not show";
+        "inplace": bool = "y", "let files be mapped in place where the medium allows";
+        "bigdirs": bool = "y", "let directories have more than 65536 slots, which Windows does not show";
         "F": uint = "0", "mkfs: width of the table's entries, 12, 16 or 32; 0 by size";
         "s": uint = "0", "mkfs: sectors of a cluster, a power of two; 0 by size";
         "S": uint = "0", "mkfs: bytes of a sector, 512 to 4096; 0 for the device's";
@@ -91,7 +91,7 @@ nxvfs_sdk::plugin! {
         "f": uint = "2", "mkfs: number of tables, 1 to 4";
         "M": uint = "0", "mkfs: medium type, 0xf0 or 0xf8 to 0xff; 0 by size";
         "h": uint = "0", "mkfs: hidden sectors before the volume";
-        "a": bool = "0", "mkfs: do not round tables and root directory to clusters";
+        "a": bool = "n", "mkfs: do not round tables and root directory to clusters";
         "align": size = "4096", "mkfs: the data area begins at a multiple of this; 0 to lay it out exactly as mkfs.fat";
     ],
 }

@@ -71,7 +71,9 @@ fn zone(text: &str) -> Option<i64> {
     };
     let minutes = match rest.split_once(':') {
         Some((hours, minutes)) => number(hours)? * 60 + number(minutes).filter(|m| *m < 60)?,
-        None if rest.len() == 4 => number(&rest[..2])? * 60 + number(&rest[2..]).filter(|m| *m < 60)?,
+        None if rest.len() == 4 => {
+            number(rest.get(..2)?)? * 60 + number(rest.get(2..)?).filter(|m| *m < 60)?
+        }
         None => number(rest)?,
     };
     (minutes <= 24 * 60).then_some(sign * minutes * 60)
@@ -133,7 +135,7 @@ mod tests {
     fn a_zone_is_a_name_or_a_distance() {
         assert_eq!(zone("UTC"), Some(0));
         assert_eq!((zone("+01:00"), zone("-0330"), zone("90")), (Some(3600), Some(-12_600), Some(5400)));
-        for wrong in ["", "CET", "+1:60", "+25:00", "--1", "1441", "+é1"] {
+        for wrong in ["", "CET", "+1:60", "+25:00", "--1", "1441x", "99999", "+é1", "1é2"] {
             assert_eq!(zone(wrong), None, "{wrong}");
         }
     }

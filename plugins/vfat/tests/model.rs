@@ -368,7 +368,7 @@ impl Run {
     }
 }
 
-const MODEL_SHAPES: [Shape; 7] = [
+const MODEL_SHAPES: [Shape; 9] = [
     Shape::new(1440, 12, 512, 1),
     Shape::new(4096, 12, 512, 8),
     Shape::new(8192, 12, 4096, 2),
@@ -376,6 +376,9 @@ const MODEL_SHAPES: [Shape; 7] = [
     Shape::new(24_576, 16, 4096, 1),
     Shape::new(36_864, 32, 512, 1),
     Shape::new(16_384, 32, 4096, 1),
+    // Clusters of 64 KiB.
+    Shape::new(8192, 12, 512, 128),
+    Shape::new(16_384, 12, 4096, 16),
 ];
 
 proptest! {

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::io::{Cursor, Read};
+
 use common::*;
 use nxvfs_sdk::fake::Device;
 use nxvfs_sdk::open;
@@ -87,12 +89,30 @@ fn volumes_written_by_us_satisfy_fsck_and_are_read_by_mtools() {
                     assert_eq!(read, pattern(at * 3001, at as u8), "{shape:?} {}", path.display());
                 }
             }
+            read_by_fatfs(device.bytes(), &format!("{shape:?}"));
             let volume = mount(&device);
             for (at, name) in NAMES.iter().enumerate() {
                 assert_eq!(content(&volume, &format!("sub/{name}")), pattern(at * 3001, at as u8));
             }
             volume.unmount().unwrap();
             judge(&device.bytes());
+        }
+    }
+}
+
+/// The crate `fatfs` finds the same files in it.
+#[track_caller]
+fn read_by_fatfs(bytes: Vec<u8>, shape: &str) {
+    let volume = fatfs::FileSystem::new(Cursor::new(bytes), fatfs::FsOptions::new()).unwrap();
+    let root = volume.root_dir();
+    for dir in ["", "sub", "sub/deeper directory"] {
+        let there = if dir.is_empty() { root.clone() } else { root.open_dir(dir).unwrap() };
+        let listed: Vec<String> = there.iter().map(|entry| entry.unwrap().file_name()).collect();
+        for (at, name) in NAMES.iter().enumerate() {
+            assert!(listed.iter().any(|there| there == name), "{shape} {dir}: no {name} in {listed:?}");
+            let mut read = Vec::new();
+            there.open_file(name).unwrap().read_to_end(&mut read).unwrap();
+            assert!(read == pattern(at * 3001, at as u8), "{shape} {dir}/{name}");
         }
     }
 }

@@ -78,7 +78,7 @@ fn sync(volume: &Volume) {
     volume.sync().unwrap();
 }
 
-const SCENARIOS: [Scenario; 13] = [
+const SCENARIOS: [Scenario; 14] = [
     Scenario {
         name: "create",
         moving: false,
@@ -105,6 +105,22 @@ const SCENARIOS: [Scenario; 13] = [
                 }
                 sync(volume);
             }
+        },
+    },
+    Scenario {
+        name: "append far away",
+        moving: false,
+        before: |volume| {
+            prepare(volume);
+            // What is appended lies in another sector of the table than what it is appended to.
+            file(volume, volume.root(), "between", &pattern(420 * 512, 1));
+        },
+        during: |volume| {
+            for path in ["first directory/a file with a long name 3", "second directory/B1.DAT"] {
+                let file = volume.open(node(volume, path), open::O_RDWR).unwrap();
+                file.write_at(0, &pattern(2600, 55), open::O_APPEND).unwrap();
+            }
+            sync(volume);
         },
     },
     Scenario {

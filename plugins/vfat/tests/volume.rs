@@ -393,8 +393,10 @@ fn attributes_are_those_of_fat() {
     assert_eq!(refused(file.ioctl(SET_ATTRIBUTES, &mut 0x100_u32.to_ne_bytes())), Errno::EINVAL);
     let chmod = |mode| volume.setattr(found.node, &SetAttr { valid: SET_MODE, mode, ..Grow::empty() });
     assert_eq!(chmod(0o644).unwrap().mode & 0o777, 0o644);
-    assert_eq!(chmod(0o444).unwrap().mode & 0o777, 0o444);
-    assert_eq!(refused(chmod(0o777)), Errno::EPERM);
+    // Only whether it can be written can be held.
+    assert_eq!(chmod(0o777).unwrap().mode & 0o777, 0o644);
+    assert_eq!(chmod(0o400).unwrap().mode & 0o777, 0o444);
+    assert_eq!(refused(chmod(0o1644)), Errno::EPERM);
     let chown = SetAttr { valid: SET_UID, uid: 9, ..Grow::empty() };
     assert_eq!(refused(volume.setattr(found.node, &chown)), Errno::EPERM);
     assert!(volume.setattr(found.node, &SetAttr { valid: SET_UID, uid: 7, ..Grow::empty() }).is_ok());
@@ -407,7 +409,7 @@ fn attributes_are_those_of_fat() {
     let found = volume.walk("f").unwrap();
     assert_eq!(volume.setattr(found.node, &chown).unwrap().uid, 0);
     assert_eq!(
-        volume.setattr(found.node, &SetAttr { valid: SET_MODE, mode: 0o600, ..Grow::empty() }).unwrap().mode
+        volume.setattr(found.node, &SetAttr { valid: SET_MODE, mode: 0o4600, ..Grow::empty() }).unwrap().mode
             & 0o777,
         0o755
     );

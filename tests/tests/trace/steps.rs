@@ -289,11 +289,11 @@ impl World {
         same(model, host, &format!("rename {} {} {flags}", from.text, to.text));
     }
 
-    /// Nothing moves between volumes; but a path that cannot be walked is told first.
+    /// Nothing moves between volumes; but a path that cannot be walked, and an old name that is not there, are told first.
     fn between(&mut self, from: &Path, to: &Path) -> Answer<()> {
-        self.volume_of(from, |v| v.walk(&from.names).map(drop))?;
+        let there = self.volume_of(from, |v| Ok(v.walk(&from.names)?.node.is_some()))?;
         self.volume_of(to, |v| v.walk(&to.names).map(drop))?;
-        Err(Errno::EXDEV)
+        Err(if there { Errno::EXDEV } else { Errno::ENOENT })
     }
 
     fn link(&mut self) {
@@ -304,10 +304,12 @@ impl World {
         let model = if from.place == to.place {
             self.volume_of(&from, |volume| volume.link(&from.names, &to.names))
         } else {
+            // The old name leads to a file before the new one is looked at.
+            let found = self.volume_of(&from, |v| v.walk(&from.names)?.node.map(drop).ok_or(Errno::ENOENT));
             let there = self.volume_of(&to, |v| Ok(v.walk(&to.names)?.node.is_some()));
-            self.between(&from, &to).map_err(|e| match there {
-                Ok(true) if e == Errno::EXDEV => Errno::EEXIST,
-                _ => e,
+            found.and_then(|()| match there? {
+                true => Err(Errno::EEXIST),
+                false => Err(Errno::EXDEV),
             })
         };
         let host = self.tasks[0].task.link(&from.text, &to.text);

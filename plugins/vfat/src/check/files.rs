@@ -25,16 +25,17 @@ struct Walk<'s, 'a, 'r, 'c, 'k> {
     scan: &'s mut Scan<'a>,
     report: &'r mut Report<'c, 'k>,
     owned: Bits,
-    /// Number of the file of a cluster, for telling whom another one crosses.
-    owners: HashMap<u32, u32>,
+    /// Number of the file of each cluster, for telling whom another one crosses.
+    owners: Vec<u32>,
     paths: Vec<String>,
     todo: Vec<Dir>,
 }
 
 /// Examines all files; answers which clusters they own.
 pub(super) fn examine(scan: &mut Scan<'_>, report: &mut Report<'_, '_>) -> Step<Bits> {
-    let owned = Bits::new(scan.layout.clusters);
-    let mut walk = Walk { scan, report, owned, owners: HashMap::new(), paths: Vec::new(), todo: Vec::new() };
+    let (owned, scan_len) = (Bits::new(scan.layout.clusters), scan.table.len());
+    let mut walk =
+        Walk { scan, report, owned, owners: vec![0; scan_len], paths: Vec::new(), todo: Vec::new() };
     walk.todo.push(Dir { path: String::new(), start: 0, parent: 0 });
     if walk.scan.layout.kind == Kind::Fat32 {
         let root = walk.scan.layout.root_cluster;
@@ -60,7 +61,7 @@ impl Walk<'_, '_, '_, '_, '_> {
         for (at, cluster) in clusters.iter().enumerate() {
             let taken = self.owned.has(*cluster);
             if taken {
-                let other = self.owners.get(cluster).and_then(|owner| self.paths.get(*owner as usize));
+                let other = self.paths.get(self.owners[*cluster as usize] as usize);
                 let other = other.map_or("another file", String::as_str);
                 let text = format!("cluster {cluster} belongs to {other} too");
                 self.report.error(self.at(*cluster), path, &text)?;
@@ -73,7 +74,7 @@ impl Walk<'_, '_, '_, '_, '_> {
         kept.truncate(sound);
         for cluster in kept.iter().take(most) {
             self.owned.insert(*cluster);
-            self.owners.insert(*cluster, number);
+            self.owners[*cluster as usize] = number;
         }
         if !crossed && end != End::Mark {
             let (what, cluster) = match end {

@@ -94,8 +94,8 @@ impl Core {
         if have >= want {
             return Ok(have);
         }
-        if cut {
-            // The medium's entry still states the old length: its chain must not go on elsewhere.
+        // After a cut the medium's entry still states the old length: its chain must not go on elsewhere.
+        if cut || self.is_due() {
             self.commit(volume)?;
         }
         let own = inode.with(|data| data.reserve.map_or(0, |run| run.len));
@@ -113,7 +113,7 @@ impl Core {
         }
         let runs = self.take(volume, inode, take)?;
         self.chain(volume, inode, have, &runs)?;
-        if ahead && have > 0 {
+        if ahead && have > 0 && inode.with(|data| data.reserve.is_none()) {
             self.reserve(volume, inode, have + take)?;
         }
         Ok(have + take)
@@ -123,9 +123,15 @@ impl Core {
     fn take(&mut self, volume: &Volume, inode: &Arc<Inode>, mut left: u32) -> Result<Vec<Run>> {
         let mut runs: Vec<Run> = Vec::new();
         let mut goal = inode.with(|data| data.extents.last()).map(|last| last + 1);
-        if let Some(run) = self.unreserve(inode) {
-            self.space(volume)?.give(run);
-            goal = goal.or(Some(run.start));
+        match inode.with(|data| data.reserve) {
+            Some(kept) if goal == Some(kept.start) && kept.len > left => {
+                inode
+                    .with(|data| data.reserve = Some(Run { start: kept.start + left, len: kept.len - left }));
+                self.reserved_clusters -= left;
+                return Ok(vec![Run { start: kept.start, len: left }]);
+            }
+            Some(_) => self.release_reserve(inode),
+            None => {}
         }
         let space = self.space(volume)?;
         while left > 0 {

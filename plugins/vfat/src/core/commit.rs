@@ -38,12 +38,16 @@ impl Core {
             self.commit(volume)?;
             return volume.disk.flush();
         }
-        let waiting = self.listed.len() + self.doomed.len() + self.freed_clusters as usize;
-        let age = now_coarse().seconds - self.last_commit.seconds;
-        if waiting > WAITING_MAX || age > COMMIT_SECONDS {
+        if self.is_due() {
             self.commit(volume)?;
         }
         Ok(())
+    }
+
+    /// Whether enough waits, or has waited long.
+    pub(super) fn is_due(&self) -> bool {
+        let waiting = self.listed.len() + self.doomed.len() + self.freed_clusters as usize;
+        waiting > WAITING_MAX || now_coarse().seconds - self.last_commit.seconds > COMMIT_SECONDS
     }
 
     /// Brings all changes to the medium. After a failure the volume is read-only, unless the user said otherwise.

@@ -83,7 +83,9 @@ impl Plan {
         let kib = wish.medium_bytes / 1024;
         let floppy = FLOPPIES.iter().find(|floppy| floppy.0 * 1024 == wish.medium_bytes && sector == 512);
         let mib = wish.medium_bytes.div_ceil(1 << 20);
-        let card = GEOMETRIES.iter().find(|card| mib <= card.0).unwrap_or(&GEOMETRIES[9]);
+        // The tables of tracks count sectors, and take them for short ones.
+        let short_mib = (wish.medium_bytes / sector).div_ceil(2048);
+        let card = GEOMETRIES.iter().find(|card| short_mib <= card.0).unwrap_or(&GEOMETRIES[9]);
         let (track, heads) = floppy.map_or((card.1, card.2), |floppy| (floppy.1, 2));
         // Whole tracks: DOS and mtools want them.
         let total = wish.medium_bytes / sector / u64::from(track) * u64::from(track);

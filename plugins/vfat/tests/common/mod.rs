@@ -29,7 +29,7 @@ impl Shape {
 }
 
 /// One of each kind, small.
-pub const SHAPES: [Shape; 7] = [
+pub const SHAPES: [Shape; 8] = [
     Shape::new(1440, 12, 512, 1),
     Shape::new(2880, 12, 512, 4),
     Shape::new(8192, 12, 4096, 1),
@@ -37,6 +37,8 @@ pub const SHAPES: [Shape; 7] = [
     Shape::new(40_960, 16, 512, 16),
     Shape::new(36_864, 32, 512, 1),
     Shape::new(270_336, 32, 4096, 1),
+    // Clusters of 64 KiB.
+    Shape::new(16_384, 12, 512, 128),
 ];
 
 /// Runs a tool, which these tests cannot do without; answers what it said.
