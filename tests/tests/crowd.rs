@@ -137,6 +137,7 @@ impl Actor {
         let view = self.views.swap_remove(self.rng.below(self.views.len()));
         let whole = view.address - view.address % PAGE;
         let end = (view.address + view.len).next_multiple_of(PAGE);
+        #[allow(clippy::single_range_in_vec_init, reason = "one part is meant")]
         let parts = if self.rng.one_in(3) && end - whole > 2 * PAGE {
             // First the middle, then what is beside it: the hole may be another thread's view by now.
             vec![whole + PAGE..whole + 2 * PAGE, whole..whole + PAGE, whole + 2 * PAGE..end]
