@@ -32,7 +32,9 @@ fn compile(source: &Path, compiler: &str, standard: &str, out: &Path, library: O
     gcc.arg(repository().join("host/capi/include")).arg(source).arg("-o").arg(out);
     match library {
         Some(library) => {
-            gcc.arg(library).arg(format!("-Wl,-rpath,{}", library.parent().unwrap().display()));
+            // Before the folders of the outer build, which cargo tells the loader and which may have an older one.
+            let folder = library.parent().unwrap().display();
+            gcc.arg(library).arg(format!("-Wl,--disable-new-dtags,-rpath,{folder}"));
         }
         None => {
             gcc.args(["-c"]);

@@ -105,12 +105,12 @@ impl Tree {
     pub fn mkdir(&self, caller: &Caller, base: &Arc<Dentry>, path: &[u8], permissions: u32) -> Result<()> {
         let walked = self.walk_to_make(caller, base, path, true)?;
         let above = self.may_change(caller, &walked.parent)?;
+        // POSIX leaves the other bits to the system; Linux takes none but the sticky one.
         let permissions = permissions & 0o1777 & !caller.umask();
         match walked.parent.inode() {
             Inode::Pseudo(_) => {
                 let (dir, kind) = (&walked.parent, PseudoKind::Directory);
-                // POSIX leaves the other bits to the system; Linux takes none but the sticky one.
-                self.add_pseudo(caller, dir, &walked.name, kind, permissions & 0o1777).map(drop)
+                self.add_pseudo(caller, dir, &walked.name, kind, permissions).map(drop)
             }
             Inode::Volume(node) => {
                 let (ctx, mode) = caller.making_in(&above, mode::S_IFDIR | permissions);

@@ -10,8 +10,8 @@ use crate::base::sync::Arc;
 use crate::base::{Errno, Result};
 
 impl Tree {
-    /// Renames. Errors: EXDEV, EINVAL (into its own subtree; flags that are not known, or both), EISDIR, ENOTDIR, ENOTEMPTY, EEXIST, EROFS, EBUSY,
-    /// EPERM where the host alone makes names.
+    /// Renames. Errors: EXDEV, EINVAL (into its own subtree; flags that are not known, or both), EISDIR, ENOTDIR, ENOTEMPTY,
+    /// EEXIST, EROFS, EBUSY, EPERM where the host alone makes names.
     pub fn rename(
         &self,
         caller: &Caller,
