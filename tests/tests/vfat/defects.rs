@@ -134,7 +134,8 @@ fn names_are_found_in_any_case_by_alias_and_with_any_letters() {
     everywhere(|place| {
         let fat = Fat::new(place, DISK.0, DISK.1, "");
         let task = fat.task();
-        for name in ["UPPER.TXT", "MiXeDCase LongName.text", "f000001.txt", "Grüße — 日本語 🦀.txt", "NUL"]
+        for name in
+            ["UPPER.TXT", "MiXeDCase LongName.text", "f000001.txt", "Grüße — 日本語.txt", "🦀.txt", "NUL"]
         {
             let fd = make(&task, &format!("/mnt/{name}"), name.as_bytes());
             task.close(fd).unwrap();
@@ -162,7 +163,8 @@ fn names_are_found_in_any_case_by_alias_and_with_any_letters() {
         }
         task.end();
         let (image, _folder) = fat.judged();
-        assert_eq!(tool::mtype(&image, "Grüße — 日本語 🦀.txt"), "Grüße — 日本語 🦀.txt".as_bytes());
+        // mtools do not find letters of two UTF-16 units.
+        assert_eq!(tool::mtype(&image, "Grüße — 日本語.txt"), "Grüße — 日本語.txt".as_bytes());
     });
 }
 

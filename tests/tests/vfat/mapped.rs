@@ -39,7 +39,7 @@ fn fragmented(task: &Task, path: &str, piece: usize, pieces: usize) -> (u32, Vec
 #[test]
 fn a_file_written_in_one_go_is_mapped_in_place_and_a_store_is_on_the_medium() {
     for place in MEMORY {
-        let fat = Fat::new(place, 65_536, &["-F", "32", "-s", "8", "-R", "32"], "mmap=xip");
+        let fat = Fat::new(place, 65_536, &["-F", "16", "-s", "8", "-R", "8", "-f", "1"], "mmap=xip");
         let task = fat.task();
         let mut content = pattern(7, 300_000);
         let fd = make(&task, "/mnt/f", &content);
@@ -177,10 +177,11 @@ fn a_mapping_never_shows_the_bytes_of_another_file() {
             drop(view);
             if change == "truncate" {
                 task.close(fd).unwrap();
+            } else {
+                // Now others get the clusters.
+                let fd = make(&task, "/mnt/after", &[0x33; 32 << 10]);
+                task.close(fd).unwrap();
             }
-            // Now the clusters are free again.
-            let free = task.statfs("/mnt").unwrap().blocks_free;
-            assert!(free > 0, "{change} {place:?}");
             task.end();
             fat.judged();
         }

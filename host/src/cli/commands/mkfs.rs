@@ -2,6 +2,7 @@
 
 use std::ffi::OsString;
 
+use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Args};
 
 use super::session::show_help;
@@ -125,6 +126,9 @@ impl Options {
         let matches = command.try_get_matches_from_mut(words)?;
         let given = matches.ids().filter_map(|id| {
             let name = id.as_str().strip_prefix(MARK)?;
+            if matches.value_source(id.as_str()) != Some(ValueSource::CommandLine) {
+                return None;
+            }
             let value = matches.get_raw(id.as_str())?.next_back()?.to_string_lossy().into_owned();
             Some((name.to_owned(), Some(value)))
         });
@@ -162,7 +166,7 @@ fn option(param: &ParamDecl) -> Arg {
     };
     match param.ty {
         // As a flag, which is what a bool is on a command line.
-        ParamType::Bool => arg.num_args(0).default_missing_value("y"),
+        ParamType::Bool => arg.action(ArgAction::SetTrue),
         _ => arg.value_name(param.ty.word().to_uppercase()).allow_hyphen_values(true),
     }
 }
