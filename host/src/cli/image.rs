@@ -2,7 +2,7 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Arg, Args, Subcommand, value_parser};
 
@@ -141,7 +141,7 @@ fn make(host: &Host, request: &Request) -> Result<()> {
 }
 
 /// Attaches an image; answers the node of the volume in it.
-fn attach(host: &Host, image: &PathBuf, read_only: bool, part: Option<u32>) -> Result<String> {
+fn attach(host: &Host, image: &Path, read_only: bool, part: Option<u32>) -> Result<String> {
     let mut given = vec![("file".to_owned(), Some(image.display().to_string()))];
     given.push(("ro".to_owned(), Some(if read_only { "y" } else { "n" }.to_owned())));
     host.attach("loop", NODE, &given)?;

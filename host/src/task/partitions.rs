@@ -103,7 +103,7 @@ impl Host {
 
     /// Ends partitions of which nobody uses one. Errors: EBUSY with the users' names, and then all live on.
     fn end_parts(&self, parts: &[Arc<BlockDevice>]) -> Result<()> {
-        for part in parts.iter().filter(|part| !part.holders().list().is_empty()) {
+        if let Some(part) = parts.iter().find(|part| !part.holders().list().is_empty()) {
             let (node, holders) = (part.node().to_string(), part.holders().describe());
             return Err(DeviceError::Busy { node, holders }.into());
         }
