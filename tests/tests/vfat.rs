@@ -7,6 +7,8 @@ mod defects;
 mod fragments;
 #[path = "vfat/mapped.rs"]
 mod mapped;
+#[path = "vfat/model.rs"]
+mod model;
 #[path = "vfat/volumes.rs"]
 mod volumes;
 

@@ -64,8 +64,15 @@ impl Tree {
         let _change = mount.change()?;
         let same = to.dentry.as_ref().is_some_and(|there| same_node(there, &dentry));
         if same && flags & RENAME_NOREPLACE == 0 {
-            // POSIX: two names of one file, or one name twice: nothing is done, nor asked.
-            return Ok(());
+            // POSIX: two names of one file, or one name twice: nothing is done, nor asked. But of a file that has one name,
+            // two are two spellings, where case does not count, and the new one is wanted.
+            let two_names = flags == 0 && same_node(&from.parent, &to.parent) && from.name != to.name;
+            let one_file = |inode: &Inode| -> Result<bool> {
+                Ok(inode.is_directory() || inode.attr(&caller.ctx())?.nlink == 1)
+            };
+            if !two_names || !one_file(dentry.inode())? {
+                return Ok(());
+            }
         }
         self.may_take(caller, &from.parent, &dentry)?;
         match &to.dentry {
