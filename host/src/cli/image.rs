@@ -51,7 +51,7 @@ could not be made, 2 wrong usage.")]
         #[arg(long)]
         repair: bool,
         /// The file system's driver; if left out each is asked
-        #[arg(long, value_name = "FS")]
+        #[arg(short = 't', long, value_name = "FS")]
         fs: Option<String>,
         /// The volume is in this partition of the image
         #[arg(long, value_name = "N")]

@@ -243,3 +243,26 @@ fn a_tree_of_10000_files_with_long_unicode_names_goes_in_by_cp_and_comes_out_by_
         std::fs::remove_dir_all(&out).unwrap();
     }
 }
+
+#[test]
+fn a_file_or_directory_can_be_moved_to_another_spelling_of_its_name() {
+    both(|link| {
+        let (_dir, image) = place();
+        mkfs_fat(Path::new(&image), 1440, &[]);
+        let moved = format!(
+            "attach loop /dev/disk file={image}; mount -t vfat /dev/disk /fat; mkdir /fat/dir; \
+             echo content > /fat/dir/file; mv /fat/dir/file /fat/dir/File; mv /fat/dir /fat/Dir; \
+             ls /fat /fat/DIR; cat /fat/dir/FILE; echo over > /fat/other; mv /fat/other /fat/DIR/FILE; \
+             cat /fat/dir/file; umount /fat"
+        );
+        let out = shell(link, &moved).ok();
+        let told: Vec<&str> = out.lines().skip(4).collect();
+        assert_eq!(told, ["/fat:", "Dir", "", "/fat/DIR:", "File", "content", "over"], "{out}");
+        assert_eq!(fsck_fat(Path::new(&image)), [""; 0]);
+        let copied = format!(
+            "attach loop /dev/disk file={image}; mount -t vfat /dev/disk /fat; cp /fat/dir/file /fat/DIR/FILE"
+        );
+        let refused = shell(link, &copied);
+        assert!(refused.status != 0 && refused.err.contains("same file"), "{refused:?}");
+    });
+}

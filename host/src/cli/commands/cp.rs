@@ -9,10 +9,12 @@ use nxvfs_abi::filesystem::RENAME_NOREPLACE;
 use super::copy::{Copier, present};
 use super::places::{destinations, identity, is_directory, removable, spot, without_mounts};
 use super::remove::remove;
+use crate::Task;
 use crate::base::{Errno, Result};
 use crate::cli::failure::{Done, ShellError, about, at};
 use crate::cli::shell::Shell;
 use crate::cli::text::shown;
+use crate::tree::Stat;
 
 /// Copy files, and with -r directories
 #[derive(Args)]
@@ -62,9 +64,23 @@ pub(in crate::cli) struct Mv {
     target: OsString,
 }
 
+/// Whether two names are two spellings of one directory's name, where case does not count.
+fn spelled_anew(task: &Task, source: &[u8], target: &[u8]) -> bool {
+    let one = |a: &Stat, b: &Stat| is_directory(a) && identity(a) == identity(b);
+    let (Ok(a), Ok(b)) = (task.lstat(source), task.lstat(target)) else { return false };
+    one(&a, &b) && matches!((spot(task, source), spot(task, target)), (Ok(a), Ok(b)) if a != b)
+}
+
 impl Mv {
     pub(super) fn run(self, shell: &mut Shell) -> Done {
-        for (from, to) in destinations(&shell.task, "mv", &self.sources, self.target.as_bytes())? {
+        let target = self.target.as_bytes();
+        let moves = match self.sources.first().map(|source| source.as_bytes()) {
+            Some(source) if self.sources.len() == 1 && spelled_anew(&shell.task, source, target) => {
+                vec![(source.to_vec(), target.to_vec())]
+            }
+            _ => destinations(&shell.task, "mv", &self.sources, target)?,
+        };
+        for (from, to) in moves {
             if let Err(error) = self.one(shell, &from, &to) {
                 shell.complain(&about("mv", &from)(error));
             }
@@ -85,8 +101,11 @@ impl Mv {
                 if spot(&task, from)? == spot(&task, to)? {
                     return Err(ShellError::SameFile { from: shown(from), to: shown(to) }.into());
                 }
-                // Two names of one file: rename(2) leaves both, but it was to be moved.
-                return task.unlink(from);
+                if status.attr.nlink > 1 && !is_directory(&status) {
+                    // Two names of one file: rename(2) leaves both, but it was to be moved.
+                    return task.unlink(from);
+                }
+                // Where case does not count it is one name, to be spelled anew.
             }
         }
         let renamed = match task.rename(from, to, if self.no_clobber { RENAME_NOREPLACE } else { 0 }) {
