@@ -65,7 +65,9 @@ impl Lru {
             // Somebody may have made the name after the file system was asked.
             return;
         }
-        if children.len() >= MAX_MISSING_IN_DIRECTORY {
+        // Counted apart from the names that are there: else each file that is made in a large directory would look at all.
+        if dir.missing_learnt.fetch_add(1, Ordering::Relaxed) >= MAX_MISSING_IN_DIRECTORY {
+            dir.missing_learnt.store(1, Ordering::Relaxed);
             children.retain(|_, child| matches!(child, Child::There { .. }));
         }
         let old = children.insert(name.into(), Child::Missing { stamp, _counted });

@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use super::cache::Remembered;
 use super::inode::{Inode, still_valid};
 use super::mount::Mount;
-use crate::base::sync::{Arc, AtomicBool, AtomicU64, Ordering, RwLock, read, write};
+use crate::base::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, RwLock, read, write};
 
 /// How long knowledge of a name may be trusted.
 #[derive(Clone, Copy)]
@@ -74,6 +74,8 @@ pub struct Dentry {
     place: RwLock<Place>,
     inode: Inode,
     pub(super) children: RwLock<Children>,
+    /// Names that were learnt not to be there since those were last forgotten; changed under the lock of the children.
+    pub(super) missing_learnt: AtomicUsize,
     changes: AtomicU64,
     /// Whether a volume is mounted here: spares the lock on the way.
     covered: AtomicBool,
@@ -103,6 +105,7 @@ impl Dentry {
             place: RwLock::new(Place { parent, name }),
             inode,
             children: RwLock::default(),
+            missing_learnt: AtomicUsize::new(0),
             changes: AtomicU64::new(0),
             covered: AtomicBool::new(false),
             mounted: RwLock::new(None),
