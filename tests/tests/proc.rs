@@ -366,3 +366,27 @@ fn a_host_may_do_without_proc_and_proc_does_not_keep_a_host() {
     board.end();
     assert!(weak.upgrade().is_none(), "the host lives on");
 }
+
+#[test]
+fn names_that_are_not_there_are_remembered_in_a_large_directory_too() {
+    let board = Board::new(Link::Static).mount("none", "/tmp", "tmpfs", "");
+    let task = board.task();
+    for number in 0..5000 {
+        task.close(task.open(format!("/tmp/{number}"), O_CREAT | O_WRONLY, 0o644).unwrap()).unwrap();
+    }
+    let names = || {
+        let text = text(&task, "/proc/meminfo");
+        let line = text.lines().find(|line| line.starts_with("Names:")).expect("a line");
+        line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap()
+    };
+    let before = names();
+    for number in 0..100 {
+        errno(task.stat(format!("/tmp/missing {number}")).map(drop), Errno::ENOENT);
+    }
+    assert_eq!(names() - before, 100);
+    // But their number is bounded.
+    for number in 0..10_000 {
+        errno(task.stat(format!("/tmp/none {number}")).map(drop), Errno::ENOENT);
+    }
+    assert!(names() - before <= 4096, "{} of 10,100 names that are not there", names() - before);
+}
