@@ -18,7 +18,7 @@ const AFTER_DOT_DOT: u64 = COOKIE_LIMIT + 1;
 /// Entries that are fetched at a time. The file system is not asked while they are handed out.
 const CHUNK_ENTRIES: usize = 256;
 
-/// One entry, as `readdir` tells it.
+/// One entry, as `readdir` tells it, to be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DirRecord {
     /// The name.
@@ -31,10 +31,73 @@ pub struct DirRecord {
     pub next: u64,
 }
 
+/// One entry, in the memory of its stream: as [`DirRecord`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DirEntry<'a> {
+    /// The name.
+    pub name: &'a [u8],
+    /// Number of the inode.
+    pub ino: u64,
+    /// `S_IFMT` bits; 0 if not known.
+    pub file_type: u32,
+    /// The position after it.
+    pub next: u64,
+}
+
+impl From<DirEntry<'_>> for DirRecord {
+    fn from(entry: DirEntry<'_>) -> Self {
+        let DirEntry { name, ino, file_type, next } = entry;
+        Self { name: name.to_vec(), ino, file_type, next }
+    }
+}
+
+/// What was fetched at a time: the names one after the other, so that none costs an allocation.
+#[derive(Default)]
+struct Chunk {
+    names: Vec<u8>,
+    entries: Vec<Fetched>,
+    /// Entries that were handed out.
+    taken: usize,
+}
+
+struct Fetched {
+    /// Where its name ends; it begins where the one before ends.
+    name_end: usize,
+    ino: u64,
+    file_type: u32,
+    next: u64,
+}
+
+impl Chunk {
+    fn clear(&mut self) {
+        self.names.clear();
+        self.entries.clear();
+        self.taken = 0;
+    }
+
+    fn push(&mut self, name: &[u8], ino: u64, file_type: u32, next: u64) {
+        self.names.extend_from_slice(name);
+        self.entries.push(Fetched { name_end: self.names.len(), ino, file_type, next });
+    }
+
+    fn last_position(&self) -> Option<u64> {
+        self.entries.last().map(|entry| entry.next)
+    }
+
+    fn take(&mut self) -> Option<DirEntry<'_>> {
+        let Fetched { name_end, ino, file_type, next } = *self.entries.get(self.taken)?;
+        let start = self.taken.checked_sub(1).map_or(0, |before| self.entries[before].name_end);
+        self.taken += 1;
+        Some(DirEntry { name: &self.names[start..name_end], ino, file_type, next })
+    }
+}
+
 /// An open directory that is being listed.
+///
+/// The position of its open file follows when entries are fetched, and when the stream seeks or ends.
 pub struct DirStream {
     file: Arc<OpenFile>,
-    chunk: std::vec::IntoIter<DirRecord>,
+    chunk: Chunk,
     /// Position of the next entry that the user gets.
     position: u64,
     /// Position from which the next chunk is fetched; `None` at the end.
@@ -48,22 +111,28 @@ impl DirStream {
             return Err(Errno::ENOTDIR.into());
         }
         let position = file.position();
-        Ok(Self { file, chunk: Vec::new().into_iter(), position, fetch_from: Some(position) })
+        Ok(Self { file, chunk: Chunk::default(), position, fetch_from: Some(position) })
     }
 
-    /// The next entry; `None` at the end.
-    pub fn read(&mut self, ctx: &Ctx) -> Result<Option<DirRecord>> {
-        loop {
-            if let Some(record) = self.chunk.next() {
-                self.position = record.next;
-                self.file.set_position(self.position);
-                return Ok(Some(record));
-            }
+    /// The next entry; `None` at the end. It lies in the stream until the next call. `ctx` is asked for when entries are
+    /// fetched.
+    pub fn entry(&mut self, ctx: impl FnOnce() -> Ctx) -> Result<Option<DirEntry<'_>>> {
+        if self.chunk.taken == self.chunk.entries.len() {
             let Some(from) = self.fetch_from else { return Ok(None) };
-            let chunk = fetch(self.file.dentry(), ctx, from)?;
-            self.fetch_from = chunk.last().map(|r| r.next);
-            self.chunk = chunk.into_iter();
+            self.file.set_position(from);
+            self.chunk.clear();
+            if let Err(e) = fetch(self.file.dentry(), &ctx(), from, &mut self.chunk) {
+                self.chunk.clear();
+                return Err(e);
+            }
+            self.fetch_from = self.chunk.last_position();
         }
+        let entry = self.chunk.take();
+        match &entry {
+            Some(entry) => self.position = entry.next,
+            None => self.fetch_from = None,
+        }
+        Ok(entry)
     }
 
     /// The position: give it to [`DirStream::seek`] to go on here.
@@ -76,54 +145,54 @@ impl DirStream {
         self.position = position;
         self.file.set_position(position);
         self.fetch_from = Some(position);
-        self.chunk = Vec::new().into_iter();
+        self.chunk.clear();
+    }
+}
+
+impl Drop for DirStream {
+    fn drop(&mut self) {
+        self.file.set_position(self.position);
     }
 }
 
 /// Some entries from a position on; none at the end.
-fn fetch(dir: &Arc<Dentry>, ctx: &Ctx, position: u64) -> Result<Vec<DirRecord>> {
-    let mut out = Vec::new();
+fn fetch(dir: &Arc<Dentry>, ctx: &Ctx, position: u64, out: &mut Chunk) -> Result<()> {
     if position == 0 {
-        out.push(record(b".", dir, ctx, AFTER_DOT)?);
+        push_dots(b".", dir, ctx, AFTER_DOT, out)?;
     }
     if position == 0 || position == AFTER_DOT {
         let parent = dir.parent().unwrap_or_else(|| dir.clone());
-        out.push(record(b"..", &parent, ctx, AFTER_DOT_DOT)?);
+        push_dots(b"..", &parent, ctx, AFTER_DOT_DOT, out)?;
     }
     let cookie = if position == 0 || position >= COOKIE_LIMIT { 0 } else { position };
     match dir.inode() {
         Inode::Volume(node) => {
             let listed = node.mount().volume().readdir(ctx, node.node(), cookie, &mut |item| {
-                out.push(DirRecord {
-                    name: item.name.to_vec(),
-                    ino: item.ino,
-                    file_type: item.file_type,
-                    next: item.next_cookie,
-                });
-                out.len() < CHUNK_ENTRIES
+                out.push(item.name, item.ino, item.file_type, item.next_cookie);
+                out.entries.len() < CHUNK_ENTRIES
             });
             // The file system may have set the time of access.
             node.expire();
             // An entry that leads back to where the listing began would be told for ever.
-            if out.last().is_some_and(|last| last.next == cookie && cookie != 0) {
+            if out.last_position().is_some_and(|last| last == cookie && cookie != 0) {
                 return Err(node.mount().volume().cookie_lie(cookie));
             }
             // What a damaged directory still tells is handed out first; the failure comes when more is asked for.
-            if out.last().is_none_or(|last| last.next >= COOKIE_LIMIT) {
+            if out.last_position().is_none_or(|last| last >= COOKIE_LIMIT) {
                 listed?;
             }
         }
         Inode::Pseudo(_) => {
             for entry in dir.pseudo_entries(ctx, cookie, CHUNK_ENTRIES)? {
-                let (name, next) = (entry.name, entry.number);
-                out.push(DirRecord { name, ino: entry.ino, file_type: entry.file_type, next });
+                out.push(&entry.name, entry.ino, entry.file_type, entry.number);
             }
         }
     }
-    Ok(out)
+    Ok(())
 }
 
-fn record(name: &[u8], dentry: &Dentry, ctx: &Ctx, next: u64) -> Result<DirRecord> {
+fn push_dots(name: &[u8], dentry: &Dentry, ctx: &Ctx, next: u64, out: &mut Chunk) -> Result<()> {
     let attr = dentry.inode().attr(ctx)?;
-    Ok(DirRecord { name: name.to_vec(), ino: attr.ino, file_type: attr.mode & mode::S_IFMT, next })
+    out.push(name, attr.ino, attr.mode & mode::S_IFMT, next);
+    Ok(())
 }

@@ -13,7 +13,7 @@ mod vectored;
 mod waiting;
 
 pub use descriptors::{DEFAULT_DESCRIPTORS, DescriptorTable, MAX_DESCRIPTORS};
-pub use directory::{DirRecord, DirStream};
+pub use directory::{DirEntry, DirRecord, DirStream};
 pub use driver_file::{DriverFile, DriverFileError, DriverFiles};
 pub use locking::LockRange;
 pub use locks::{LockInfo, LockKind, LockTable};

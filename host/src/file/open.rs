@@ -153,7 +153,15 @@ impl OpenFile {
             return Err(Errno::EISDIR.into());
         }
         let exclusive = flags.has(open::O_CREAT | open::O_EXCL);
-        let follow = if exclusive || flags.has(open::O_NOFOLLOW) { Follow::No } else { Follow::Yes };
+        let follow = match exclusive {
+            true => Follow::New,
+            false if flags.has(open::O_NOFOLLOW) => Follow::No,
+            false => Follow::Yes,
+        };
+        if !flags.has(open::O_CREAT) {
+            let dentry = opener.tree.find(opener.caller, opener.base, path, follow)?;
+            return Self::open_dentry(opener, dentry, flags);
+        }
         // Another may make the name between the walk and the creation; then it is there to be opened. That it also
         // goes again each time is not to be expected.
         const TRIES: usize = 16;
@@ -165,15 +173,17 @@ impl OpenFile {
                 }
                 return Self::open_dentry(opener, dentry, flags);
             }
-            if !flags.has(open::O_CREAT) {
-                return Err(walked.missing(path));
-            }
             if walked.must_be_directory {
                 // A link whose target ends in a slash.
                 return Err(Errno::EISDIR.into());
             }
             match Self::create(opener, &walked.parent, &walked.name, flags, permissions) {
                 Err(e) if e.errno() == Errno::EEXIST && !exclusive => {}
+                // That it is there counts before whatever else is wrong.
+                Err(e) if exclusive && e.errno() != Errno::EEXIST => {
+                    let there = opener.tree.walk(opener.caller, opener.base, path, Follow::No)?.dentry;
+                    return Err(there.map_or(e, |_| Errno::EEXIST.into()));
+                }
                 made => return made,
             }
         }
@@ -305,7 +315,7 @@ impl OpenFile {
             let path = String::from_utf8_lossy(&dir.path()).into_owned();
             return Err(FileError::ReadOnly { path }.into());
         }
-        if !opener.caller.may(&dir.inode().attr(&ctx)?, WRITE | EXECUTE) {
+        if !opener.caller.may(&dir.inode().rights(&ctx)?, WRITE | EXECUTE) {
             return Err(Errno::EACCES.into());
         }
         let hold = Self::hold_mount(opener.caller, dir.inode())?;

@@ -4,7 +4,7 @@ use nxvfs_abi::types::open;
 
 use super::Task;
 use crate::base::Result;
-use crate::file::{DirRecord, DirStream, OpenFile};
+use crate::file::{DirEntry, DirRecord, DirStream, OpenFile};
 
 /// An open directory of a task.
 pub struct Directory<'t> {
@@ -28,9 +28,16 @@ impl Task {
 }
 
 impl Directory<'_> {
-    /// The next entry, `.` and `..` first; `None` at the end. POSIX `readdir`.
+    /// The next entry, `.` and `..` first; `None` at the end. POSIX `readdir`: it lies in the directory's memory until the
+    /// next call.
+    pub fn entry(&mut self) -> Result<Option<DirEntry<'_>>> {
+        let task = self.task;
+        self.stream.entry(|| task.caller().ctx())
+    }
+
+    /// As [`Directory::entry`], to be kept. POSIX `readdir_r`.
     pub fn read(&mut self) -> Result<Option<DirRecord>> {
-        self.stream.read(&self.task.caller().ctx())
+        Ok(self.entry()?.map(DirRecord::from))
     }
 
     /// The position. POSIX `telldir`.

@@ -101,7 +101,7 @@ impl VolumeNode {
         match &answer {
             Ok(attr) if attr.file_type() == self.known_attr().file_type() => self.learn(*attr, seen),
             // Whatever it did is asked for.
-            _ => self.expire(),
+            _ => self.distrust(),
         }
         answer.map(drop)
     }

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-use super::dentry::{Child, Dentry, Stamp};
+use super::dentry::{Asked, Child, Dentry, Stamp};
 use crate::base::sync::{Arc, AtomicUsize, Mutex, Ordering, Weak, lock, read, write};
 
 /// Names that one mount may remember, and as many that are not there. A dentry costs about 300 bytes.
@@ -35,18 +35,22 @@ impl Lru {
         dir: &Arc<Dentry>,
         name: &[u8],
         dentry: Arc<Dentry>,
-        fresh: Stamp,
+        valid_until: u64,
+        asked: Asked,
     ) -> Arc<Dentry> {
         let mut children = write(&dir.children);
-        let fresh = fresh.unless_changed(dir);
-        if let Some(Child::There { dentry: there, stamp, .. }) = children.get_mut(name)
+        // What was learnt before the directory's last change may be wrong by now: it is asked again at its next use.
+        let valid_until = if asked.change == dir.change_number() { valid_until } else { 0 };
+        let fresh = Stamp { valid_until, epoch: asked.epoch, version: asked.moves };
+        let lost = dentry.names_lost();
+        if let Some(Child::There { dentry: there, stamp, number }) = children.get_mut(name)
             && same_node(there, &dentry)
         {
-            *stamp = fresh;
+            (*stamp, *number) = (fresh, lost);
             return there.clone();
         }
-        let child = Child::There { dentry: dentry.clone(), stamp: fresh, entry_number: 0 };
-        let old = children.insert(name.into(), child);
+        let child = Child::There { dentry: dentry.clone(), stamp: fresh, number: lost };
+        let old = children.insert(dentry.name(), child);
         drop(children);
         drop(old);
         self.learnt(&dentry);
@@ -54,17 +58,18 @@ impl Lru {
     }
 
     /// Remembers that a name is not there.
-    pub(super) fn insert_missing(&self, dir: &Dentry, name: &[u8], stamp: Stamp) {
+    pub(super) fn insert_missing(&self, dir: &Dentry, name: &[u8], valid_until: u64, asked: Asked) {
         if self.missing.fetch_add(1, Ordering::Relaxed) >= MAX_NAMES {
             self.missing.fetch_sub(1, Ordering::Relaxed);
             return;
         }
         let _counted = Remembered(self.missing.clone());
         let mut children = write(&dir.children);
-        if stamp.change != dir.change_number() {
+        if asked.change != dir.change_number() {
             // Somebody may have made the name after the file system was asked.
             return;
         }
+        let stamp = Stamp { valid_until, epoch: asked.epoch, version: asked.change };
         // Counted apart from the names that are there: else each file that is made in a large directory would look at all.
         if dir.missing_learnt.fetch_add(1, Ordering::Relaxed) >= MAX_MISSING_IN_DIRECTORY {
             dir.missing_learnt.store(1, Ordering::Relaxed);

@@ -88,7 +88,7 @@ impl Tree {
         if let Some(mount) = dir.inode().mount() {
             let _change = mount.change()?;
         }
-        let attr = dir.inode().attr(&caller.ctx())?;
+        let attr = dir.inode().rights(&caller.ctx())?;
         if caller.may(&attr, WRITE) { Ok(attr) } else { Err(Errno::EACCES.into()) }
     }
 
@@ -98,7 +98,7 @@ impl Tree {
         if caller.uid == 0 || attr.mode & mode::S_ISVTX == 0 {
             return Ok(());
         }
-        caller.may_take(&attr, &victim.inode().attr(&caller.ctx())?)
+        caller.may_take(&attr, &victim.inode().rights(&caller.ctx())?)
     }
 
     /// Makes a directory. Errors: EEXIST, ENOENT, EROFS, EACCES.
@@ -228,7 +228,7 @@ impl Tree {
         dir.note_change();
         node.expire();
         mount.settle(&ctx, node.node())?;
-        Ok((mount.remember(dir, name, &made.found, dir.change_number(), epoch), made.handle))
+        Ok((mount.remember(dir, name, &made.found, dir.ask(epoch)), made.handle))
     }
 
     /// Makes a node in a volume and remembers its name.
@@ -245,8 +245,7 @@ impl Tree {
         let found = make(mount, dir.node(), &walked.name)?;
         walked.parent.note_change();
         dir.expire();
-        let change = walked.parent.change_number();
-        mount.remember(&walked.parent, &walked.name, &found, change, epoch);
+        mount.remember(&walked.parent, &walked.name, &found, walked.parent.ask(epoch));
         mount.settle(ctx, dir.node())
     }
 
@@ -298,15 +297,19 @@ impl Tree {
         if known.as_ref().is_some_and(|d| d.mounted().is_some()) {
             return Err(Errno::EBUSY.into());
         }
-        if directory {
-            mount.volume().rmdir(&ctx, dir.node(), spot.name)?;
-        } else {
-            mount.volume().unlink(&ctx, dir.node(), spot.name)?;
-        }
+        let removed = match directory {
+            true => mount.volume().rmdir(&ctx, dir.node(), spot.name)?,
+            false => mount.volume().unlink(&ctx, dir.node(), spot.name)?,
+        };
         spot.dir.note_change();
         dir.expire();
-        if let Some(Inode::Volume(node)) = known.as_ref().map(|d| d.inode()) {
-            node.expire();
+        match known.as_ref().map(|d| d.inode()) {
+            Some(Inode::Volume(node)) if node.node() == removed.node => {
+                node.lose_name();
+                node.expire();
+            }
+            // The name led elsewhere by the time it was taken away.
+            _ => spot.dir.note_move(),
         }
         drop(spot.dir.forget_child(spot.name));
         mount.settle(&ctx, dir.node())

@@ -10,26 +10,35 @@ use super::inode::{Inode, still_valid};
 use super::mount::Mount;
 use crate::base::sync::{Arc, AtomicBool, AtomicU64, AtomicUsize, Ordering, RwLock, read, write};
 
+/// What stood before a file system was asked for a name: what changes from then on makes its answer old.
+#[derive(Clone, Copy)]
+pub(super) struct Asked {
+    /// The mount's number of invalidations.
+    pub(super) epoch: u64,
+    /// The directory's number of changes.
+    pub(super) change: u64,
+    /// The directory's number of moves.
+    pub(super) moves: u64,
+}
+
 /// How long knowledge of a name may be trusted.
+///
+/// Where names are folded, several spellings name one entry, and only one of them is taken out when it changes. So a name
+/// that is there is trusted as long as nothing of the directory was renamed and its node lost no name, and one that is not
+/// there as long as nothing changed in the directory.
 #[derive(Clone, Copy)]
 pub(super) struct Stamp {
     /// Until this time.
     pub(super) valid_until: u64,
-    /// The directory's change number when it was learnt: counts where names are folded.
-    pub(super) change: u64,
     /// The mount's number of invalidations when it was learnt.
     pub(super) epoch: u64,
+    /// The directory's number of moves then, of a name that is not there its number of changes.
+    pub(super) version: u64,
 }
 
 impl Stamp {
     /// For the pseudo tree, where the dentries are the truth.
-    pub(super) const FOR_EVER: Self = Self { valid_until: u64::MAX, change: 0, epoch: 0 };
-
-    /// What was learnt before the directory's last change may be wrong by now: it is asked again at its next use.
-    /// Called under the lock of the directory's children.
-    pub(super) fn unless_changed(self, dir: &Dentry) -> Self {
-        if self.change == dir.change_number() { self } else { Self { valid_until: 0, ..self } }
-    }
+    pub(super) const FOR_EVER: Self = Self { valid_until: u64::MAX, epoch: 0, version: 0 };
 }
 
 /// What a directory remembers of a name.
@@ -40,8 +49,9 @@ pub(super) enum Child {
         dentry: Arc<Dentry>,
         /// How long that may be trusted.
         stamp: Stamp,
-        /// Place in listings of a pseudo directory.
-        entry_number: u64,
+        /// In a pseudo directory: its place in listings. In a volume's: how many names its node had lost when it was
+        /// learnt.
+        number: u64,
     },
     /// It is not there.
     Missing {
@@ -62,11 +72,11 @@ pub(super) enum Cached {
     Unknown,
 }
 
-pub(super) type Children = HashMap<Box<[u8]>, Child, foldhash::fast::RandomState>;
+pub(super) type Children = HashMap<Arc<[u8]>, Child, foldhash::fast::RandomState>;
 
 struct Place {
     parent: Option<Arc<Dentry>>,
-    name: Box<[u8]>,
+    name: Arc<[u8]>,
 }
 
 /// A name in the tree, and what it leads to.
@@ -77,6 +87,7 @@ pub struct Dentry {
     /// Names that were learnt not to be there since those were last forgotten; changed under the lock of the children.
     pub(super) missing_learnt: AtomicUsize,
     changes: AtomicU64,
+    moves: AtomicU64,
     /// Whether a volume is mounted here: spares the lock on the way.
     covered: AtomicBool,
     mounted: RwLock<Option<Arc<Mount>>>,
@@ -84,7 +95,7 @@ pub struct Dentry {
 
 impl Dentry {
     pub(super) fn root(inode: Inode) -> Arc<Self> {
-        Self::place(None, Box::from(&b""[..]), inode)
+        Self::place(None, Arc::from(&b""[..]), inode)
     }
 
     pub(super) fn child(parent: &Arc<Self>, name: &[u8], inode: Inode) -> Arc<Self> {
@@ -100,13 +111,14 @@ impl Dentry {
         Self::place(parent, name, inode)
     }
 
-    fn place(parent: Option<Arc<Self>>, name: Box<[u8]>, inode: Inode) -> Arc<Self> {
+    fn place(parent: Option<Arc<Self>>, name: Arc<[u8]>, inode: Inode) -> Arc<Self> {
         Arc::new(Self {
             place: RwLock::new(Place { parent, name }),
             inode,
             children: RwLock::default(),
             missing_learnt: AtomicUsize::new(0),
             changes: AtomicU64::new(0),
+            moves: AtomicU64::new(0),
             covered: AtomicBool::new(false),
             mounted: RwLock::new(None),
         })
@@ -123,7 +135,7 @@ impl Dentry {
     }
 
     /// The name.
-    pub fn name(&self) -> Box<[u8]> {
+    pub fn name(&self) -> Arc<[u8]> {
         read(&self.place).name.clone()
     }
 
@@ -164,6 +176,12 @@ impl Dentry {
         *mounted = mount;
     }
 
+    /// Whether a volume is mounted here.
+    #[inline]
+    pub(super) fn is_covered(&self) -> bool {
+        self.covered.load(Ordering::Acquire)
+    }
+
     /// The dentry that users see here: the root of what is mounted here, and there, and so on.
     pub fn topmost(self: &Arc<Self>) -> Arc<Self> {
         let mut at = self.clone();
@@ -182,18 +200,42 @@ impl Dentry {
         self.changes.fetch_add(1, Ordering::AcqRel);
     }
 
-    /// What is known of a name. `folded`: different spellings may name the same entry, so that knowledge ends with
-    /// the next change in the directory. `epoch`: the mount's number of invalidations.
+    /// Something was renamed, from here or to here: whatever is known by a spelling may be something else by now.
+    pub(super) fn note_move(&self) {
+        self.moves.fetch_add(1, Ordering::AcqRel);
+        self.note_change();
+    }
+
+    /// What stands before a file system is asked for a name.
+    pub(super) fn ask(&self, epoch: u64) -> Asked {
+        Asked { epoch, change: self.change_number(), moves: self.moves.load(Ordering::Acquire) }
+    }
+
+    /// What is known of a name. `folded`: different spellings may name the same entry. `epoch`: the mount's number of
+    /// invalidations.
     pub(super) fn cached(&self, name: &[u8], folded: bool, epoch: u64) -> Cached {
-        let fresh = |stamp: &Stamp| {
+        let fresh = |stamp: &Stamp, version: &AtomicU64| {
             stamp.epoch == epoch
                 && still_valid(stamp.valid_until)
-                && (!folded || stamp.change == self.change_number())
+                && (!folded || stamp.version == version.load(Ordering::Acquire))
         };
         match read(&self.children).get(name) {
-            Some(Child::There { dentry, stamp, .. }) if fresh(stamp) => Cached::Hit(dentry.clone()),
-            Some(Child::Missing { stamp, .. }) if fresh(stamp) => Cached::Absent,
+            Some(Child::There { dentry, stamp, number })
+                if fresh(stamp, &self.moves) && (!folded || *number == dentry.names_lost()) =>
+            {
+                Cached::Hit(dentry.clone())
+            }
+            Some(Child::Missing { stamp, .. }) if fresh(stamp, &self.changes) => Cached::Absent,
             _ => Cached::Unknown,
+        }
+    }
+
+    /// How many names its node has lost.
+    #[inline]
+    pub(super) fn names_lost(&self) -> u64 {
+        match &self.inode {
+            Inode::Volume(node) => node.names_lost(),
+            Inode::Pseudo(_) => 0,
         }
     }
 
@@ -211,7 +253,7 @@ impl Dentry {
         let mut entries: Vec<(u64, Arc<Self>)> = read(&self.children)
             .values()
             .filter_map(|child| match child {
-                Child::There { dentry, entry_number, .. } if *entry_number > number => {
+                Child::There { dentry, number: entry_number, .. } if *entry_number > number => {
                     Some((*entry_number, dentry.clone()))
                 }
                 _ => None,

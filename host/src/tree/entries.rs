@@ -75,7 +75,7 @@ impl Dentry {
         let mut out = Vec::new();
         if after < MADE {
             for (number, dentry) in self.pseudo_children_after(after, limit) {
-                let name = dentry.name().into_vec();
+                let name = dentry.name().to_vec();
                 let attr = dentry.topmost().inode().attr(ctx)?;
                 out.push(PseudoEntry { number, name, ino: attr.ino, file_type: attr.file_type() });
             }

@@ -35,6 +35,8 @@ pub struct VolumeNode {
     changes: AtomicU64,
     /// The change after which they were last asked for.
     asked: AtomicU64,
+    /// How often a name of it was taken away.
+    names_lost: AtomicU64,
     /// Of a FIFO: what its ends share, as long as one is open.
     pipe: Mutex<Weak<Pipe>>,
 }
@@ -80,6 +82,7 @@ impl VolumeNode {
             attr: RwLock::new(known),
             changes: AtomicU64::new(0),
             asked: AtomicU64::new(0),
+            names_lost: AtomicU64::new(0),
             resident: Residence::default(),
             pipe: Mutex::default(),
         })
@@ -171,6 +174,25 @@ impl VolumeNode {
         }
     }
 
+    /// The attributes that say who may do what: type, mode, owner and group. Transfers and changes of names leave those as
+    /// they are, so they need not be asked for after each. Errors: as [`VolumeNode::attr`].
+    pub fn rights(&self, ctx: &Ctx) -> Result<Attr> {
+        let Known { attr, valid_until, epoch, .. } = *read(&self.attr);
+        if epoch == self.mount.epoch()
+            && still_valid(valid_until)
+            && !self.mount.volume().instance().is_over()
+        {
+            return Ok(attr);
+        }
+        self.attr(ctx)
+    }
+
+    /// Nothing that is known of the attributes is to be trusted any more.
+    pub(super) fn distrust(&self) {
+        write(&self.attr).valid_until = 0;
+        self.expire();
+    }
+
     /// Something was done that changes attributes: a transfer, a change of names. Called after it.
     pub fn expire(&self) {
         // Counted only if somebody asked since the last one, so that readers of one file do not fight for its cache
@@ -179,6 +201,16 @@ impl VolumeNode {
         if self.asked.load(Ordering::SeqCst) >= changes && self.mount.mutable() {
             self.changes.fetch_add(1, Ordering::SeqCst);
         }
+    }
+
+    /// How often a name of it was taken away.
+    pub(super) fn names_lost(&self) -> u64 {
+        self.names_lost.load(Ordering::Acquire)
+    }
+
+    /// A name of it was taken away.
+    pub(super) fn lose_name(&self) {
+        self.names_lost.fetch_add(1, Ordering::AcqRel);
     }
 
     /// What a FIFO of the volume leads to: the file system keeps its name, the host its bytes while it is open.
@@ -238,6 +270,14 @@ impl Inode {
         match self {
             Self::Pseudo(node) => Ok(node.attr()),
             Self::Volume(node) => node.attr(ctx),
+        }
+    }
+
+    /// Those of its attributes that say who may do what.
+    pub fn rights(&self, ctx: &Ctx) -> Result<Attr> {
+        match self {
+            Self::Pseudo(node) => Ok(node.attr()),
+            Self::Volume(node) => node.rights(ctx),
         }
     }
 

@@ -7,7 +7,7 @@ use nxvfs_abi::{Ctx, Grow};
 
 use super::TreeError;
 use super::cache::Lru;
-use super::dentry::{Cached, Dentry, Stamp};
+use super::dentry::{Asked, Cached, Dentry};
 use super::dependent::Dependent;
 use super::flags::MountFlags;
 use super::inode::{Inode, VolumeNode, until};
@@ -234,10 +234,6 @@ impl Mount {
         self.invalidations.0.load(Ordering::Acquire)
     }
 
-    fn stamp(&self, valid_ns: u64, change: u64, epoch: u64) -> Stamp {
-        Stamp { valid_until: until(valid_ns), change, epoch }
-    }
-
     /// Whether anything of the volume may ever change.
     pub fn mutable(&self) -> bool {
         self.volume.info().flags & INFO_IMMUTABLE == 0
@@ -277,6 +273,14 @@ impl Mount {
         }
     }
 
+    /// A name in a directory of this volume, if it is known to be there.
+    pub(super) fn known(&self, dir: &Dentry, name: &[u8]) -> Option<Arc<Dentry>> {
+        match dir.cached(name, self.names_folded(), self.epoch()) {
+            Cached::Hit(dentry) => Some(dentry),
+            Cached::Absent | Cached::Unknown => None,
+        }
+    }
+
     /// Finds a name in a directory of this volume; `None` if it is not there.
     pub(super) fn lookup(
         self: &Arc<Self>,
@@ -285,18 +289,18 @@ impl Mount {
         name: &[u8],
     ) -> Result<Option<Arc<Dentry>>> {
         // Read before the file system is asked, so that what changes meanwhile makes the answer stale at once.
-        let (epoch, change) = (self.epoch(), dir.change_number());
-        match dir.cached(name, self.names_folded(), epoch) {
+        let asked = dir.ask(self.epoch());
+        match dir.cached(name, self.names_folded(), asked.epoch) {
             Cached::Hit(dentry) => return Ok(Some(dentry)),
             Cached::Absent => return Ok(None),
             Cached::Unknown => {}
         }
         let Inode::Volume(node) = dir.inode() else { return Ok(None) };
         match self.volume.lookup(ctx, node.node(), name)? {
-            Lookup::Found(found) => Ok(Some(self.remember(dir, name, &found, change, epoch))),
+            Lookup::Found(found) => Ok(Some(self.remember(dir, name, &found, asked))),
             Lookup::Missing { valid_ns } => {
                 if valid_ns > 0 {
-                    self.lru.insert_missing(dir, name, self.stamp(valid_ns, change, epoch));
+                    self.lru.insert_missing(dir, name, until(valid_ns), asked);
                 } else {
                     drop(dir.forget_child(name));
                 }
@@ -311,11 +315,10 @@ impl Mount {
         dir: &Arc<Dentry>,
         name: &[u8],
         found: &FoundNode,
-        change: u64,
-        epoch: u64,
+        asked: Asked,
     ) -> Arc<Dentry> {
         let dentry = Dentry::child(dir, name, Inode::Volume(self.node(found)));
-        let dentry = self.lru.insert(dir, name, dentry, self.stamp(found.valid_ns, change, epoch));
+        let dentry = self.lru.insert(dir, name, dentry, until(found.valid_ns), asked);
         self.forget_if_over(dir, name);
         dentry
     }
@@ -332,8 +335,8 @@ impl Mount {
     /// the same node keeps the dentry.
     pub(super) fn keep(&self, spot: &Walked, dentry: &Arc<Dentry>) {
         dentry.move_to(&spot.parent, &spot.name);
-        let stamp = self.stamp(0, spot.parent.change_number(), self.epoch());
-        self.lru.insert(&spot.parent, &spot.name, dentry.clone(), stamp);
+        let asked = spot.parent.ask(self.epoch());
+        self.lru.insert(&spot.parent, &spot.name, dentry.clone(), 0, asked);
         self.forget_if_over(&spot.parent, &spot.name);
     }
 

@@ -123,7 +123,7 @@ impl Tree {
         }
         let dentry = Dentry::child(dir, name, Inode::Pseudo(node.clone()));
         let entry_number = parent.take_entry_number();
-        let child = Child::There { dentry: dentry.clone(), stamp: Stamp::FOR_EVER, entry_number };
+        let child = Child::There { dentry: dentry.clone(), stamp: Stamp::FOR_EVER, number: entry_number };
         let mut children = write(&dir.children);
         if children.contains_key(name) {
             return Err(exists().into());

@@ -142,7 +142,7 @@ fn carry_out(it: &Move<'_>) -> Option<Child> {
     let child = |dir: &PseudoNode, dentry: &Arc<Dentry>| Child::There {
         dentry: dentry.clone(),
         stamp: Stamp::FOR_EVER,
-        entry_number: dir.take_entry_number(),
+        number: dir.take_entry_number(),
     };
     let place = |old: &mut Children, new: Option<&mut Children>| {
         old.remove(&*it.from.name);

@@ -106,7 +106,7 @@ impl Tree {
             }
         }
         for walked in [&from, &to] {
-            walked.parent.note_change();
+            walked.parent.note_move();
             drop(walked.parent.forget_child(&walked.name));
         }
         // The dentries move along, with what is open, cached and mounted below them.

@@ -16,6 +16,9 @@ pub enum Follow {
     Yes,
     /// No: the link itself is meant.
     No,
+    /// No, and the name shall be new: if it is not known, no file system is asked for it. Who makes it learns whether it
+    /// was there.
+    New,
 }
 
 /// Links on the way of one walk. Linux's number; POSIX wants at least 8.
@@ -35,7 +38,7 @@ pub struct Walked {
 
 impl Walked {
     /// ENOENT for the last name of a path.
-    pub fn missing(&self, path: &[u8]) -> Error {
+    pub(super) fn missing(&self, path: &[u8]) -> Error {
         TreeError::Missing { path: show(path), name: show(&self.name) }.into()
     }
 }
@@ -55,22 +58,31 @@ impl Tree {
         path: &[u8],
         follow: Follow,
     ) -> Result<Arc<Dentry>> {
-        let walked = self.walk(caller, base, path, follow)?;
-        match &walked.dentry {
-            Some(dentry) => Ok(dentry.clone()),
-            None => Err(walked.missing(path)),
-        }
+        let mut walked = self.walk_on(caller, base, path, (follow, false))?;
+        walked.dentry.take().ok_or_else(|| walked.missing(path))
     }
 
     /// Walks a path up to its last name, which need not be there.
     pub fn walk(&self, caller: &Caller, base: &Arc<Dentry>, path: &[u8], follow: Follow) -> Result<Walked> {
+        self.walk_on(caller, base, path, (follow, true))
+    }
+
+    /// `named`: whether the last name is wanted also where it is there, which costs an allocation.
+    fn walk_on(
+        &self,
+        caller: &Caller,
+        base: &Arc<Dentry>,
+        path: &[u8],
+        (follow, named): (Follow, bool),
+    ) -> Result<Walked> {
         if path.is_empty() {
             return Err(Errno::ENOENT.into());
         }
         if path.len() > PATH_MAX_BYTES {
             return Err(TreeError::PathLong { len: path.len() }.into());
         }
-        if path.contains(&0) {
+        // Without an end in the middle, so that many bytes are looked at at a time.
+        if path.iter().fold(false, |nul, byte| nul | (*byte == 0)) {
             return Err(Errno::EINVAL.into());
         }
         let ctx = caller.ctx();
@@ -101,7 +113,13 @@ impl Tree {
                 rest = after;
                 continue;
             }
-            let found = self.child(&ctx, &at, name)?;
+            let found = match at.inode() {
+                Inode::Volume(node) if last && follow == Follow::New => {
+                    self.check_name(&at, name)?;
+                    node.mount().known(&at, name)
+                }
+                _ => self.child(&ctx, &at, name)?,
+            };
             let Some(found) = found else {
                 if last {
                     let name = name.to_vec();
@@ -129,12 +147,12 @@ impl Tree {
                 rest = &owned;
                 continue;
             }
-            let found = found.topmost();
+            let found = if found.is_covered() { found.topmost() } else { found };
             if last {
                 if slash && !found.inode().is_directory() {
                     return Err(TreeError::NotDirectory { path: show(path), name: show(name) }.into());
                 }
-                let name = name.to_vec();
+                let name = if named { name.to_vec() } else { Vec::new() };
                 return Ok(Walked { parent: at, name, dentry: Some(found), must_be_directory: slash });
             }
             at = found;
@@ -144,10 +162,20 @@ impl Tree {
 
     fn may_search(&self, caller: &Caller, dir: &Dentry, path: &[u8]) -> Result<()> {
         // User 0 may search every directory: no need to look at its mode.
-        if caller.uid == 0 || caller.may(&dir.inode().attr(&caller.ctx())?, EXECUTE) {
+        if caller.uid == 0 || caller.may(&dir.inode().rights(&caller.ctx())?, EXECUTE) {
             return Ok(());
         }
         Err(TreeError::Denied { path: show(path), uid: caller.uid }.into())
+    }
+
+    /// Errors: ENAMETOOLONG.
+    fn check_name(&self, dir: &Dentry, name: &[u8]) -> Result<()> {
+        let max = dir.inode().mount().map_or(NAME_MAX_BYTES, |m| m.volume().info().name_max_bytes);
+        if name.len() > max as usize {
+            let shown = show(&name[..name.len().min(32)]);
+            return Err(TreeError::NameLong { name: shown, len: name.len(), max }.into());
+        }
+        Ok(())
     }
 
     /// A name in a directory; `None` if it is not there. Does not look at what is mounted on it.
@@ -157,11 +185,7 @@ impl Tree {
         dir: &Arc<Dentry>,
         name: &[u8],
     ) -> Result<Option<Arc<Dentry>>> {
-        let max = dir.inode().mount().map_or(NAME_MAX_BYTES, |m| m.volume().info().name_max_bytes);
-        if name.len() > max as usize {
-            let shown = show(&name[..name.len().min(32)]);
-            return Err(TreeError::NameLong { name: shown, len: name.len(), max }.into());
-        }
+        self.check_name(dir, name)?;
         match dir.inode() {
             Inode::Volume(node) => node.mount().lookup(ctx, dir, name),
             Inode::Pseudo(_) => match dir.cached(name, false, 0) {

@@ -13,7 +13,7 @@ use nxvfs_sdk::{
 use crate::VFat;
 use crate::core::Core;
 use crate::file::OpenFile;
-use crate::format::unicode::{NAME_MAX_BYTES, Name};
+use crate::format::unicode::NAME_MAX_BYTES;
 use crate::inode::Inode;
 use crate::sync::lock;
 
@@ -203,25 +203,11 @@ impl FileSystem for VFat {
     }
 
     fn readdir(&self, _ctx: &Ctx, dir: u64, cookie: u64, emit: &mut Emit<'_>) -> Result<()> {
-        let mut core = lock(&self.core);
-        let slots = match core.load(&self.volume, dir) {
-            Ok(loaded) => loaded.end(),
-            // A directory that was removed has nothing in it.
-            Err(fail) if fail.errno() == Errno::ENOENT => return Ok(()),
-            Err(fail) => return Err(fail),
-        };
-        let mut name = Name::default();
-        for slot in u32::try_from(cookie).unwrap_or(u32::MAX)..slots {
-            let Some((loaded, is_dir)) = core.listed_entry(dir, slot, &self.volume.style, &mut name) else {
-                continue;
-            };
-            let number = core.number(&self.volume, &loaded, slot)?;
+        let from = u32::try_from(cookie).unwrap_or(u32::MAX);
+        lock(&self.core).list_dir(&self.volume, dir, from, &mut |name, number, is_dir, slot| {
             let kind = if is_dir { mode::S_IFDIR } else { mode::S_IFREG };
-            if emit.entry(name.bytes(), number, kind, u64::from(slot) + 1).is_break() {
-                break;
-            }
-        }
-        Ok(())
+            emit.entry(name, number, kind, u64::from(slot) + 1).is_continue()
+        })
     }
 
     fn open(&self, _ctx: &Ctx, node: u64, _flags: u32) -> Result<OpenFile> {

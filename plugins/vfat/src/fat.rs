@@ -5,6 +5,7 @@ use nxvfs_sdk::Result;
 use crate::disk::Disk;
 use crate::format::table::Link;
 use crate::format::{Kind, Layout};
+use crate::space::Run;
 
 /// Least bytes of a piece.
 const PIECE_BYTES: u32 = 4096;
@@ -101,6 +102,37 @@ impl Fat {
         }
         if clean {
             self.dirty.push(number as u32);
+        }
+        Ok(())
+    }
+
+    /// Makes a run a part of a chain, in memory: each of its clusters leads to the one after it, the last one to `next`.
+    pub(crate) fn chain(&mut self, disk: &Disk, run: Run, next: u32) -> Result<()> {
+        if self.kind != Kind::Fat32 {
+            for cluster in run.start..run.end() - 1 {
+                self.set(disk, cluster, cluster + 1)?;
+            }
+            return self.set(disk, run.end() - 1, next);
+        }
+        // Entries of 32 bits fill sectors and pieces evenly: whole stretches at a time.
+        let (per_piece, per_sector) = (self.piece_bytes as u32 / 4, self.sector_bytes / 4);
+        let mut cluster = run.start;
+        while cluster < run.end() {
+            let (number, within) = (cluster / per_piece, cluster % per_piece);
+            let count = (per_piece - within).min(run.end() - cluster);
+            let piece = self.piece(disk, number as usize)?;
+            let clean = piece.dirty == 0;
+            let (entries, _) = piece.bytes.as_chunks_mut::<4>();
+            for entry in &mut entries[within as usize..(within + count) as usize] {
+                cluster += 1;
+                let value = if cluster == run.end() { next } else { cluster };
+                *entry = (u32::from_le_bytes(*entry) & 0xf000_0000 | value & 0x0fff_ffff).to_le_bytes();
+            }
+            let (first, last) = (within / per_sector, (within + count - 1) / per_sector);
+            piece.dirty |= (u32::MAX >> (31 - (last - first))) << first;
+            if clean {
+                self.dirty.push(number);
+            }
         }
         Ok(())
     }

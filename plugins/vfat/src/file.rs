@@ -157,8 +157,7 @@ impl VFat {
     }
 
     /// The content was changed: its time, its attribute, and its length if that grew.
-    fn wrote(&self, inode: &Arc<Inode>, size: u64) {
-        let moment = self.now();
+    fn wrote(&self, inode: &Arc<Inode>, size: u64, moment: Timespec) {
         if inode.with(|data| touch(data, moment, size)) {
             self.list(inode);
         }
@@ -188,10 +187,11 @@ impl VFat {
         if buf.is_empty() {
             return Ok(0);
         }
-        let append = flags & open::O_APPEND != 0;
-        let done = match self.write_inside(inode, (!append).then_some(offset), buf)? {
+        let offset = (flags & open::O_APPEND == 0).then_some(offset);
+        let moment = self.now();
+        let done = match self.write_inside(inode, offset, buf, moment)? {
             Some(done) => done,
-            None => self.write_beyond(inode, (!append).then_some(offset), buf)?,
+            None => self.write_beyond(inode, offset, buf, moment)?,
         };
         let sync = ctx.flags & CTX_SYNC != 0 || flags & open::O_DSYNC != 0;
         if sync || self.volume.options.sync {
@@ -202,11 +202,16 @@ impl VFat {
 
     /// A write that changes neither length nor clusters; `None` if it is none.
     #[inline]
-    fn write_inside(&self, inode: &Arc<Inode>, offset: Option<u64>, buf: &[u8]) -> Result<Option<usize>> {
+    fn write_inside(
+        &self,
+        inode: &Arc<Inode>,
+        offset: Option<u64>,
+        buf: &[u8],
+        moment: Timespec,
+    ) -> Result<Option<usize>> {
         let Some((offset, end)) = offset.and_then(|at| Some((at, at.checked_add(buf.len() as u64)?))) else {
             return Ok(None);
         };
-        let moment = self.now();
         let mut pieces = [Piece::default(); PIECES];
         let (copy, found) = inode.copying(|data| {
             (end <= data.size).then(|| {
@@ -231,9 +236,15 @@ impl VFat {
     }
 
     /// A write that makes the file longer. `None`: at its end.
-    fn write_beyond(&self, inode: &Arc<Inode>, offset: Option<u64>, buf: &[u8]) -> Result<usize> {
+    fn write_beyond(
+        &self,
+        inode: &Arc<Inode>,
+        offset: Option<u64>,
+        buf: &[u8],
+        moment: Timespec,
+    ) -> Result<usize> {
         let _resizing = lock(&inode.resize);
-        let size = inode.with(|data| data.size);
+        let (size, known) = inode.with(|data| (data.size, data.extents.clusters()));
         let offset = offset.unwrap_or(size);
         if offset >= FILE_MAX_BYTES {
             return Err(Errno::EFBIG.into());
@@ -241,7 +252,6 @@ impl VFat {
         let layout = &self.volume.layout;
         let end = (offset + buf.len() as u64).min(FILE_MAX_BYTES);
         let want = layout.clusters_for(end);
-        let known = inode.with(|data| data.extents.clusters());
         let end = if known >= want {
             end
         } else {
@@ -255,7 +265,7 @@ impl VFat {
             inode.with(|data| data.spare = true);
             return Err(fail);
         }
-        self.wrote(inode, end);
+        self.wrote(inode, end, moment);
         Ok(len)
     }
 
@@ -270,7 +280,7 @@ impl VFat {
         if size > old {
             lock(&self.core).grow(&self.volume, inode, clusters, clusters, false)?;
             self.zero(inode, old, size)?;
-            self.wrote(inode, size);
+            self.wrote(inode, size, self.now());
             return Ok(());
         }
         let mut core = lock(&self.core);
@@ -279,7 +289,7 @@ impl VFat {
         core.list(inode);
         core.cut(&self.volume, inode, clusters)?;
         drop(core);
-        self.wrote(inode, 0);
+        self.wrote(inode, 0, self.now());
         Ok(())
     }
 
@@ -293,7 +303,7 @@ impl VFat {
         let old = inode.with(|data| data.size);
         if mode & FALLOC_ZERO_RANGE != 0 {
             self.zero(inode, offset.min(old), end.min(old))?;
-            self.wrote(inode, 0);
+            self.wrote(inode, 0, self.now());
         }
         if mode & FALLOC_KEEP_SIZE == 0 {
             return if end > old { self.resize(inode, end) } else { Ok(()) };

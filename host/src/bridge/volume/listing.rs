@@ -64,7 +64,8 @@ impl Volume {
                 }
                 let bad = name.is_empty()
                     || name.len() > sink.name_max_bytes as usize
-                    || name.iter().any(|b| *b == 0 || *b == b'/');
+                    // Without an end in the middle, so that many bytes are looked at at a time.
+                    || name.iter().fold(false, |bad, b| bad | (*b == 0) | (*b == b'/'));
                 if bad || entry.next_cookie == 0 || entry.next_cookie >= COOKIE_LIMIT {
                     let shown = String::from_utf8_lossy(&name[..name.len().min(64)]);
                     sink.lie = Some(format!("the name {shown:?} with cookie {:#x}", entry.next_cookie));

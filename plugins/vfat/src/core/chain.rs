@@ -89,6 +89,9 @@ impl Core {
         least: u32,
         ahead: bool,
     ) -> Result<u32> {
+        if self.grow_into_reserve(volume, inode, want)? {
+            return Ok(want);
+        }
         self.follow(volume, inode, u32::MAX)?;
         let (have, cut) = inode.with(|data| (data.extents.clusters(), data.cut));
         if have >= want {
@@ -119,6 +122,31 @@ impl Core {
         Ok(have + take)
     }
 
+    /// As [`Self::grow`] for a file that is being written, call by call: what was set aside behind it is enough, and nothing
+    /// else is to be done. Whether that is so.
+    fn grow_into_reserve(&mut self, volume: &Volume, inode: &Arc<Inode>, want: u32) -> Result<bool> {
+        let found = inode.with(|data| {
+            let (reserve, tail) = (data.reserve?, data.extents.last()?);
+            let len = want.checked_sub(data.extents.clusters())?;
+            let simple = data.fresh && !data.cut && data.extents.complete && reserve.start == tail + 1;
+            (simple && len > 0 && reserve.len > len).then_some((tail, Run { start: reserve.start, len }))
+        });
+        let Some((tail, run)) = found else { return Ok(false) };
+        if self.is_due() {
+            return Ok(false);
+        }
+        self.fat.chain(&volume.disk, run, END)?;
+        self.fat.set(&volume.disk, tail, run.start)?;
+        self.claims(volume).insert_run(run.start, run.len);
+        inode.with(|data| {
+            data.extents.push(run);
+            data.reserve = data.reserve.map(|kept| Run { start: run.end(), len: kept.len - run.len });
+        });
+        self.reserved_clusters -= run.len;
+        self.list(inode);
+        Ok(true)
+    }
+
     /// Takes free clusters, those that were set aside first. There are as many.
     fn take(&mut self, volume: &Volume, inode: &Arc<Inode>, mut left: u32) -> Result<Vec<Run>> {
         let mut runs: Vec<Run> = Vec::new();
@@ -147,11 +175,8 @@ impl Core {
     fn chain(&mut self, volume: &Volume, inode: &Arc<Inode>, have: u32, runs: &[Run]) -> Result<()> {
         let disk = &volume.disk;
         for (at, run) in runs.iter().enumerate() {
-            for cluster in run.start..run.end() - 1 {
-                self.fat.set(disk, cluster, cluster + 1)?;
-            }
             let next = runs.get(at + 1).map_or(END, |next| next.start);
-            self.fat.set(disk, run.end() - 1, next)?;
+            self.fat.chain(disk, *run, next)?;
             self.claims(volume).insert_run(run.start, run.len);
         }
         let first = runs[0].start;

@@ -21,7 +21,7 @@ use crate::dir::{Dir, Style};
 use crate::disk::Disk;
 use crate::fat::Fat;
 use crate::format::fsinfo::{FSINFO_BYTES, FsInfo};
-use crate::format::unicode::Name;
+use crate::format::unicode::{Name, Units};
 use crate::format::{Kind, Layout};
 use crate::hash::NumberMap;
 use crate::inode::Inode;
@@ -191,7 +191,7 @@ impl Core {
         match name.and_then(|(parent, slot)| self.dirs.get(&parent).map(|dir| (dir, slot))) {
             Some((dir, slot)) => {
                 let mut name = Name::default();
-                dir.name(slot, &volume.style, &mut name);
+                dir.name(slot, &volume.style, &mut Units::default(), &mut name);
                 format!("'{}'", name.text())
             }
             None if inode.number == ROOT => "the root directory".to_owned(),

@@ -8,6 +8,7 @@ use nxvfs_sdk::{Attr, Errno, Fail, Result};
 use super::{Core, DIR_BYTES_MAX, Node, ROOT, Volume};
 use crate::dir::Dir;
 use crate::format::entry::SLOT_BYTES;
+use crate::format::unicode::{Name, Units};
 use crate::inode::Inode;
 
 /// Bytes of directories that are kept in memory.
@@ -36,8 +37,13 @@ impl Core {
 
     /// The number of the node in a slot.
     pub(crate) fn number(&self, volume: &Volume, dir: &Inode, slot: u32) -> Result<u64> {
-        let place = self.place(volume, dir, slot)?;
-        Ok(self.renumbered.get(&place).copied().unwrap_or(place))
+        self.place(volume, dir, slot).map(|place| self.numbered(place))
+    }
+
+    /// The number of the node whose slot lies there.
+    #[inline]
+    fn numbered(&self, place: u64) -> u64 {
+        self.renumbered.get(&place).copied().unwrap_or(place)
     }
 
     /// A number that no node of the volume has.
@@ -259,20 +265,40 @@ impl Core {
 }
 
 impl Core {
-    /// The directory, the name and whether it is a directory, of a slot that holds a file.
-    pub(crate) fn listed_entry(
-        &self,
+    /// Emits what a directory holds from a slot on: name, number of the node, whether it is a directory, and the slot;
+    /// until `emit` answers false. Nothing for a directory that was removed. Errors: ENOTDIR, ESTALE, EIO.
+    pub(crate) fn list_dir(
+        &mut self,
+        volume: &Volume,
         dir: u64,
-        slot: u32,
-        style: &crate::dir::Style,
-        name: &mut crate::format::unicode::Name,
-    ) -> Option<(Arc<Inode>, bool)> {
-        let loaded = self.dirs.get(&dir)?;
-        if !loaded.holds(slot) {
-            return None;
+        from: u32,
+        emit: &mut dyn FnMut(&[u8], u64, bool, u32) -> bool,
+    ) -> Result<()> {
+        if let Err(fail) = self.load(volume, dir) {
+            return if fail.errno() == Errno::ENOENT { Ok(()) } else { Err(fail) };
         }
-        loaded.name(slot, style, name);
-        let dots = matches!(name.bytes(), b"" | b"." | b"..");
-        (!dots).then(|| (loaded.inode.clone(), loaded.entry(slot, style).is_dir()))
+        let loaded = self.dirs.get(&dir).ok_or(Errno::EIO)?;
+        let slots_shift = volume.layout.cluster_shift - SLOT_BYTES.trailing_zeros();
+        // The cluster that was looked up last: its number in the directory, and the place of its first slot.
+        let mut near = (u32::MAX, 0);
+        let (mut units, mut name) = (Units::default(), Name::default());
+        for slot in from..loaded.end() {
+            if !loaded.holds(slot) {
+                continue;
+            }
+            loaded.name(slot, &volume.style, &mut units, &mut name);
+            if matches!(name.bytes(), b"" | b"." | b"..") {
+                continue;
+            }
+            let cluster = slot >> slots_shift;
+            if near.0 != cluster {
+                near = (cluster, self.place(volume, &loaded.inode, cluster << slots_shift)?);
+            }
+            let number = self.numbered(near.1 + u64::from(slot - (cluster << slots_shift)));
+            if !emit(name.bytes(), number, loaded.is_dir(slot), slot) {
+                break;
+            }
+        }
+        Ok(())
     }
 }

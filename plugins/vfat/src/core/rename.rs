@@ -10,7 +10,7 @@ use super::entries::{NewName, new_name};
 use super::{Core, Volume};
 use crate::dir::Dir;
 use crate::format::entry::{LOWER_BASE, LOWER_EXT, RENAMING};
-use crate::format::unicode::Name;
+use crate::format::unicode::{Name, Units};
 use crate::inode::Inode;
 
 /// A directory and a slot in it.
@@ -61,7 +61,7 @@ impl Core {
             Some(slot) if itself => {
                 let mut current = Name::default();
                 let mut wanted = Name::default();
-                self.load(volume, from.0)?.name(slot, &volume.style, &mut current);
+                self.load(volume, from.0)?.name(slot, &volume.style, &mut Units::default(), &mut current);
                 wanted.push_units(name.units.units());
                 if current.bytes() != wanted.bytes() {
                     self.move_to(volume, from, moved, to.0, &name, now)?;

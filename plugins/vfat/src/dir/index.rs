@@ -1,7 +1,7 @@
 //! Names of a directory: found by hash, long or short, in any case.
 
 use super::{Dir, Style};
-use crate::format::entry::{SLOT_BYTES, SlotKind, slot_kind};
+use crate::format::entry::{SlotKind, slot_kind};
 use crate::format::longname::{LAST_PIECE, LONG_SLOTS_MAX, SLOT_UNITS, checksum, read_piece};
 use crate::format::shortname;
 use crate::format::unicode::{Units, fold};
@@ -20,13 +20,12 @@ impl Dir {
 
     /// Whether the long name of a slot is this one.
     fn has_long(&self, slot: u32, folded: &[u16]) -> bool {
-        let at = slot as usize * SLOT_BYTES;
         let sum = checksum(&self.short_bytes(slot));
         let mut left = folded;
-        for number in 1..=LONG_SLOTS_MAX.min(slot as usize) {
-            let piece = &self.content[at - number * SLOT_BYTES..][..SLOT_BYTES];
+        for number in 1..=(LONG_SLOTS_MAX as u32).min(slot) {
+            let piece = self.slot(slot - number);
             let fits = slot_kind(piece) == SlotKind::Long && piece[13] == sum;
-            if !fits || usize::from(piece[0] & !LAST_PIECE) != number {
+            if !fits || u32::from(piece[0] & !LAST_PIECE) != number {
                 return false;
             }
             let mut units = [0; SLOT_UNITS];
@@ -45,12 +44,12 @@ impl Dir {
     }
 
     /// Hashes of a slot's names: the short one, and the long one if there is one.
-    fn hashes(&self, slot: u32, style: &Style) -> [Option<u64>; 2] {
+    #[inline]
+    fn hashes(&self, slot: u32, style: &Style, room: &mut Units) -> [Option<u64>; 2] {
         let short = style.keys.name(self.folded_short(slot, style).units());
-        let mut long = Units::default();
-        let long = self.long(slot, &mut long).map(|_| {
-            long.fold();
-            style.keys.name(long.units())
+        let long = self.long(slot, room).map(|_| {
+            room.fold();
+            style.keys.name(room.units())
         });
         [Some(short), long]
     }
@@ -58,11 +57,12 @@ impl Dir {
     fn build(&mut self, style: &Style) {
         let mut index = crate::hash::NumberMap::default();
         index.reserve(self.entries as usize * 2);
+        let mut room = Units::default();
         for slot in 0..self.free.end {
             if !self.holds(slot) {
                 continue;
             }
-            for hash in self.hashes(slot, style).into_iter().flatten() {
+            for hash in self.hashes(slot, style, &mut room).into_iter().flatten() {
                 let at = *index.entry(hash).or_insert(slot);
                 self.twins |= at != slot;
             }
@@ -97,7 +97,7 @@ impl Dir {
             (self.index, self.twins) = (None, false);
             return;
         }
-        let hashes = self.hashes(slot, style);
+        let hashes = self.hashes(slot, style, &mut Units::default());
         if let Some(index) = &mut self.index {
             for hash in hashes.into_iter().flatten() {
                 if index.get(&hash) == Some(&slot) {

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use crate::format::Entry;
 use crate::format::codepage::Codepage;
-use crate::format::entry::{SLOT_BYTES, SlotKind, slot_kind};
-use crate::format::longname::{self, LAST_PIECE, LONG_SLOTS_MAX, SLOT_UNITS};
+use crate::format::entry::{DIRECTORY, SLOT_BYTES, SlotKind, slot_kind};
+use crate::format::longname::{self, LAST_PIECE, LONG_SLOTS_MAX};
 use crate::format::shortname::{self, Mode};
 use crate::format::unicode::{Name, Units};
 use crate::hash::{Keys, NumberMap};
@@ -90,9 +90,9 @@ impl Dir {
     }
 
     #[inline]
-    fn slot(&self, slot: u32) -> &[u8] {
-        let at = slot as usize * SLOT_BYTES;
-        &self.content[at..at + SLOT_BYTES]
+    fn slot(&self, slot: u32) -> &[u8; SLOT_BYTES] {
+        let (slots, _) = self.content.as_chunks();
+        &slots[slot as usize]
     }
 
     #[inline]
@@ -112,6 +112,12 @@ impl Dir {
         matches!(name, b".          " | b"..         " | b"           ")
     }
 
+    /// Whether the entry in the slot is a directory.
+    #[inline]
+    pub(crate) fn is_dir(&self, slot: u32) -> bool {
+        self.slot(slot)[11] & DIRECTORY != 0
+    }
+
     /// Whether a file or directory stands in the slot.
     #[inline]
     pub(crate) fn holds(&self, slot: u32) -> bool {
@@ -119,26 +125,23 @@ impl Dir {
     }
 
     /// Number of slots and units of the long name before a short one.
+    #[inline]
     pub(crate) fn long(&self, slot: u32, units: &mut Units) -> Option<u32> {
-        let at = slot as usize * SLOT_BYTES;
-        if slot == 0 || slot_kind(&self.content[at - SLOT_BYTES..at]) != SlotKind::Long {
+        if slot == 0 || self.kind(slot - 1) != SlotKind::Long {
             return None;
         }
         let sum = longname::checksum(&self.short_bytes(slot));
-        let mut pieces = [0; LONG_SLOTS_MAX * SLOT_UNITS];
-        for number in 1..=LONG_SLOTS_MAX.min(slot as usize) {
-            let piece = &self.content[at - number * SLOT_BYTES..][..SLOT_BYTES];
+        for number in 1..=(LONG_SLOTS_MAX as u32).min(slot) {
+            let piece = self.slot(slot - number);
             let fits = slot_kind(piece) == SlotKind::Long && piece[13] == sum;
-            if !fits || usize::from(piece[0] & !LAST_PIECE) != number {
+            if !fits || u32::from(piece[0] & !LAST_PIECE) != number {
                 return None;
             }
-            longname::read_piece(piece, &mut pieces[(number - 1) * SLOT_UNITS..number * SLOT_UNITS]);
+            longname::read_piece(piece, units.piece(number as usize));
             if piece[0] & LAST_PIECE != 0 {
-                let all = &pieces[..number * SLOT_UNITS];
-                let len = all.iter().position(|unit| *unit == 0).unwrap_or(all.len());
-                units.set(&all[..len]);
-                let dots = matches!(units.units(), [] | [0x2e] | [0x2e, 0x2e]);
-                return (len <= 255 && !dots).then_some(number as u32);
+                let whole = units.pieces(number as usize);
+                let dots = matches!(units.units(), [0x2e] | [0x2e, 0x2e]);
+                return (whole && !dots).then_some(number);
             }
         }
         None
@@ -157,11 +160,11 @@ impl Dir {
         shortname::show(&self.short_bytes(slot), flags, style.codepage, style.shortname, name);
     }
 
-    /// The name of a slot as users see it.
-    pub(crate) fn name(&self, slot: u32, style: &Style, name: &mut Name) {
-        let mut units = Units::default();
+    /// The name of a slot as users see it. `units` is room to work in.
+    #[inline]
+    pub(crate) fn name(&self, slot: u32, style: &Style, units: &mut Units, name: &mut Name) {
         name.clear();
-        match self.long(slot, &mut units) {
+        match self.long(slot, units) {
             Some(_) => name.push_units(units.units()),
             None => self.short(slot, style, name),
         }

@@ -122,8 +122,8 @@ pub fn to_units(units: &[u16]) -> Units {
 
 /// The thirteen units of a slot.
 #[inline]
-pub fn read_piece(slot: &[u8], units: &mut [u16]) {
+pub fn read_piece(slot: &[u8; SLOT_BYTES], units: &mut [u16; SLOT_UNITS]) {
     for (unit, place) in units.iter_mut().zip(PLACES) {
-        *unit = le16(slot, place);
+        *unit = u16::from_le_bytes([slot[place], slot[place + 1]]);
     }
 }

@@ -41,6 +41,14 @@ pub fn show(short: &[u8; 11], flags: u8, codepage: Codepage, mode: Mode, out: &m
         Mode::WinNt | Mode::Mixed => flags,
     };
     let (base, ext) = (trimmed(&short[..8]), trimmed(&short[8..]));
+    if is_plain_ascii(short) {
+        out.push_ascii(base, flags & LOWER_BASE != 0);
+        if !ext.is_empty() {
+            out.push_ascii(b".", false);
+            out.push_ascii(ext, flags & LOWER_EXT != 0);
+        }
+        return;
+    }
     let mut push = |byte: u8, lower: bool| match codepage.decode(byte) {
         '/' | '\0' => out.push_char('\u{fffd}'),
         c if lower => c.to_lowercase().for_each(|c| out.push_char(c)),
@@ -54,6 +62,12 @@ pub fn show(short: &[u8; 11], flags: u8, codepage: Codepage, mode: Mode, out: &m
         push(b'.', false);
         ext.iter().for_each(|byte| push(*byte, flags & LOWER_EXT != 0));
     }
+}
+
+/// Whether every byte is the character that it is in ASCII, and may be told.
+#[inline]
+fn is_plain_ascii(short: &[u8; 11]) -> bool {
+    short.iter().fold(true, |plain, byte| plain & (byte.wrapping_sub(0x06) < 0x7a) & (*byte != b'/'))
 }
 
 #[inline]
@@ -81,6 +95,9 @@ impl Folded {
 #[inline]
 pub fn folded(short: &[u8; 11], codepage: Codepage) -> Folded {
     let mut folded = Folded { buf: [0; 12], len: 0 };
+    if is_plain_ascii(short) {
+        return folded_ascii(short, folded);
+    }
     let (base, ext) = (trimmed(&short[..8]), trimmed(&short[8..]));
     let mut push = |byte: u8| {
         // All characters of our code pages are one unit.
@@ -96,6 +113,24 @@ pub fn folded(short: &[u8; 11], codepage: Codepage) -> Folded {
     if !ext.is_empty() {
         push(b'.');
         ext.iter().for_each(|byte| push(*byte));
+    }
+    folded
+}
+
+/// As [`folded`], where every character is its own unit.
+#[inline]
+fn folded_ascii(short: &[u8; 11], mut folded: Folded) -> Folded {
+    let (base, ext) = (trimmed(&short[..8]), trimmed(&short[8..]));
+    for (unit, byte) in folded.buf.iter_mut().zip(base) {
+        *unit = byte.to_ascii_uppercase().into();
+    }
+    folded.len = base.len();
+    if !ext.is_empty() {
+        folded.buf[base.len()] = b'.'.into();
+        for (unit, byte) in folded.buf[base.len() + 1..].iter_mut().zip(ext) {
+            *unit = byte.to_ascii_uppercase().into();
+        }
+        folded.len += 1 + ext.len();
     }
     folded
 }

@@ -3,15 +3,20 @@
 //! A long name may hold surrogates without their partner. They come out as three bytes each, as UTF-8 would encode
 //! them (WTF-8), so that such a file can still be named; new names of that kind are refused.
 
+use super::longname::{LONG_SLOTS_MAX, SLOT_UNITS};
+
 /// Most UTF-16 units of a name.
 pub const NAME_MAX_UNITS: usize = 255;
 /// Most bytes of a name: three for each unit.
 pub const NAME_MAX_BYTES: usize = NAME_MAX_UNITS * 3;
 
+/// Units that there is room for: all pieces of a long name.
+const ROOM: usize = LONG_SLOTS_MAX * SLOT_UNITS;
+
 /// A name in UTF-16, on the stack.
 #[derive(Clone, Copy)]
 pub struct Units {
-    buf: [u16; NAME_MAX_UNITS + 1],
+    buf: [u16; ROOM],
     len: usize,
 }
 
@@ -30,7 +35,7 @@ pub enum NameFlaw {
 
 impl Default for Units {
     fn default() -> Self {
-        Self { buf: [0; NAME_MAX_UNITS + 1], len: 0 }
+        Self { buf: [0; ROOM], len: 0 }
     }
 }
 
@@ -46,6 +51,28 @@ impl Units {
     pub fn set(&mut self, units: &[u16]) {
         self.len = units.len().min(NAME_MAX_UNITS);
         self.buf[..self.len].copy_from_slice(&units[..self.len]);
+    }
+
+    /// Where the units of a piece of a long name go: pieces count from 1.
+    #[inline]
+    pub fn piece(&mut self, number: usize) -> &mut [u16; SLOT_UNITS] {
+        let (pieces, _) = self.buf.as_chunks_mut();
+        &mut pieces[number - 1]
+    }
+
+    /// So many pieces are all: the name goes on to the first NUL. Whether there is one, not longer than names may be.
+    #[inline]
+    pub fn pieces(&mut self, count: usize) -> bool {
+        let all = &self.buf[..count * SLOT_UNITS];
+        // Only the last piece of a sound name has one.
+        let before = (count - 1) * SLOT_UNITS;
+        let nul = |units: &[u16]| units.iter().position(|unit| *unit == 0);
+        let len = match nul(&all[..before]) {
+            Some(len) => len,
+            None => before + nul(&all[before..]).unwrap_or(SLOT_UNITS),
+        };
+        self.len = len.min(NAME_MAX_UNITS);
+        (1..=NAME_MAX_UNITS).contains(&len)
     }
 
     /// Adds a unit; false if there is no room.
@@ -120,9 +147,13 @@ impl Units {
     }
 
     /// Folds the units, so that names that differ by case only become equal.
+    #[inline]
     pub fn fold(&mut self) {
-        for unit in &mut self.buf[..self.len] {
-            *unit = fold(*unit);
+        let units = &mut self.buf[..self.len];
+        if units.iter().fold(0, |all, unit| all | unit) < 0x80 {
+            units.iter_mut().for_each(|unit| *unit = fold_ascii(*unit));
+        } else {
+            units.iter_mut().for_each(|unit| *unit = fold(*unit));
         }
     }
 }
@@ -131,11 +162,17 @@ impl Units {
 #[inline]
 pub fn fold(unit: u16) -> u16 {
     if unit < 0x80 {
-        return match unit {
-            0x61..=0x7a => unit - 0x20,
-            _ => unit,
-        };
+        return fold_ascii(unit);
     }
+    fold_other(unit)
+}
+
+#[inline]
+fn fold_ascii(unit: u16) -> u16 {
+    unit - (u16::from(unit.wrapping_sub(0x61) < 26) << 5)
+}
+
+fn fold_other(unit: u16) -> u16 {
     let Some(c) = char::from_u32(unit.into()) else { return unit };
     let mut upper = c.to_uppercase();
     match (upper.next(), upper.next()) {
@@ -180,11 +217,21 @@ impl Name {
         }
     }
 
+    /// Adds ASCII characters, as many as there is room for.
+    #[inline]
+    pub fn push_ascii(&mut self, text: &[u8], lower: bool) {
+        let len = text.len().min(NAME_MAX_BYTES - self.len);
+        for (byte, c) in self.buf[self.len..].iter_mut().zip(&text[..len]) {
+            *byte = if lower { c.to_ascii_lowercase() } else { *c };
+        }
+        self.len += len;
+    }
+
     /// Adds units. What no name may hold becomes a private character, so that the name stays one.
     pub fn push_units(&mut self, units: &[u16]) {
-        if units.iter().all(|unit| (1..0x80).contains(unit) && *unit != 0x2f)
-            && self.len + units.len() <= NAME_MAX_BYTES
-        {
+        // Looked at as a whole, which is many at a time.
+        let odd = units.iter().fold(false, |odd, unit| odd | !(1..0x80).contains(unit) | (*unit == 0x2f));
+        if !odd && self.len + units.len() <= NAME_MAX_BYTES {
             for (byte, unit) in self.buf[self.len..].iter_mut().zip(units) {
                 *byte = *unit as u8;
             }
