@@ -1,6 +1,7 @@
 //! What NuttX's FAT does wrong (NUTTX.md §7 and §12), done right, through descriptors.
 
 use nxvfs::Errno;
+use nxvfs_abi::filesystem::RENAME_EXCHANGE;
 use nxvfs_abi::types::open::{O_CREAT, O_RDONLY, O_RDWR, O_TRUNC, O_WRONLY};
 use nxvfs_tests::check::errno;
 use nxvfs_tests::image::pattern;
@@ -267,5 +268,50 @@ fn a_read_only_mount_changes_no_byte() {
         task.end();
         board.end();
         assert!(std::fs::read(&image).unwrap() == before);
+    });
+}
+
+#[test]
+fn what_is_known_of_a_spelling_ends_with_its_file_and_outlives_changes_beside_it() {
+    everywhere(|place| {
+        let fat = Fat::new(place, DISK.0, DISK.1, "");
+        let task = fat.task();
+        let put = |path: &str, content: &[u8]| task.close(make(&task, path, content)).unwrap();
+        let sizes = |stem: &str| {
+            let spellings = [stem.to_owned(), stem.to_uppercase(), stem.to_lowercase()];
+            spellings.map(|name| {
+                task.stat(format!("/mnt/{name}")).map(|stat| stat.attr.size_bytes).map_err(|e| e.errno())
+            })
+        };
+        put("/mnt/Some long name", b"one");
+        assert_eq!(sizes("Some long name"), [Ok(3); 3]);
+        put("/mnt/beside", b"");
+        task.unlink("/mnt/BESIDE").unwrap();
+        assert_eq!(sizes("Some long name"), [Ok(3); 3]);
+        assert_eq!(sizes("beside"), [Err(Errno::ENOENT); 3]);
+
+        task.unlink("/mnt/SOME LONG NAME").unwrap();
+        assert_eq!(sizes("Some long name"), [Err(Errno::ENOENT); 3]);
+        put("/mnt/some LONG name", b"three");
+        assert_eq!(sizes("Some long name"), [Ok(5); 3]);
+
+        task.rename("/mnt/SOME long NAME", "/mnt/Else", 0).unwrap();
+        assert_eq!(sizes("Some long name"), [Err(Errno::ENOENT); 3]);
+        assert_eq!(sizes("Else"), [Ok(5); 3]);
+        put("/mnt/over", b"written");
+        task.rename("/mnt/OVER", "/mnt/eLSE", 0).unwrap();
+        assert_eq!(sizes("Else"), [Ok(7); 3]);
+        assert_eq!(sizes("over"), [Err(Errno::ENOENT); 3]);
+        put("/mnt/Other", b"");
+        assert_eq!(sizes("Other"), [Ok(0); 3]);
+        task.rename("/mnt/OTHER", "/mnt/ELSE", RENAME_EXCHANGE).unwrap();
+        assert_eq!((sizes("Other"), sizes("Else")), ([Ok(7); 3], [Ok(0); 3]));
+
+        task.mkdir("/mnt/Dir", 0o755).unwrap();
+        assert!(sizes("Dir").iter().all(Result::is_ok));
+        task.rmdir("/mnt/dIR").unwrap();
+        assert_eq!(sizes("Dir"), [Err(Errno::ENOENT); 3]);
+        task.end();
+        fat.judged();
     });
 }
