@@ -5,6 +5,8 @@
 mod defects;
 #[path = "vfat/fragments.rs"]
 mod fragments;
+#[path = "vfat/longest.rs"]
+mod longest;
 #[path = "vfat/mapped.rs"]
 mod mapped;
 #[path = "vfat/model.rs"]

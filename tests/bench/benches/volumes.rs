@@ -29,7 +29,7 @@ fn sequential(c: &mut Criterion) {
     let images = Images::new(&scale);
     let mut group = c.benchmark_group("sequential read");
     group.sample_size(10).throughput(Throughput::Bytes(scale.file_bytes));
-    let mut region = Region::new(scale.file_bytes);
+    let mut region = Region::new(scale.file_bytes, 0);
     let mut volumes = volumes(&images);
     for shape in work::Shape::ALL {
         let mut buf = Buffer::new(shape.call_bytes);
@@ -69,7 +69,7 @@ fn random(c: &mut Criterion) {
     let images = Images::new(&scale);
     let mut group = c.benchmark_group("random 4 KiB");
     group.sample_size(10).throughput(Throughput::Elements(scale.transfers as u64));
-    let (mut region, mut buf) = (Region::new(scale.file_bytes), Buffer::new(4096));
+    let (mut region, mut buf) = (Region::new(scale.file_bytes, 0), Buffer::new(4096));
     let offsets = offsets(1, scale.transfers, scale.file_bytes, 4096);
     let mut volumes = volumes(&images);
     group.bench_function("memcpy", |b| {

@@ -19,7 +19,7 @@ const FAN: usize = 4;
 /// The images of a scale.
 pub struct Images {
     /// FAT32, 2 KiB clusters: directory `DIR`, empty, and in directory `FILES` the large files `SEQ.BIN` and `SEQ2.BIN`, in
-    /// one piece each, and `FRAG.BIN`, no two of whose clusters are neighbours.
+    /// one piece each, and `FRAG.BIN`, whose clusters lie in random order, no two of them neighbours.
     pub data: PathBuf,
     /// FAT32: `BIG`, with long names, and directories nested five deep with four files in each leaf.
     pub tree: PathBuf,
@@ -145,6 +145,36 @@ fn data(scale: &Scale, path: &Path) {
     let scattered = explained.extents.iter().all(|piece| piece.len_bytes == CLUSTER_BYTES as u64);
     assert!(scattered && explained.extents.len() > 1000, "FRAG.BIN has neighbours");
     ours.unmount();
+    shuffle(path, explained.extents[0].medium_offset);
+}
+
+/// Puts the clusters of a file, all of which hold the same, into a random order behind the first one, which begins there.
+fn shuffle(path: &Path, first_offset: u64) {
+    let mut image = std::fs::read(path).expect("an image");
+    let number =
+        |at: usize, len: usize| (0..len).rev().fold(0, |n, i| n << 8 | u64::from(image[at + i])) as usize;
+    let (start, copies, len) = (number(14, 2) * 512, number(16, 1), number(36, 4) * 512);
+    let first = (first_offset as usize - start - copies * len) / CLUSTER_BYTES + 2;
+    let mut chain = vec![first];
+    loop {
+        match number(start + chain[chain.len() - 1] * 4, 4) & 0x0fff_ffff {
+            end if end >= 0x0fff_fff8 => break,
+            next => chain.push(next),
+        }
+    }
+    let swaps = crate::memory::offsets(5, chain.len(), u64::MAX, 1);
+    for at in (2..chain.len()).rev() {
+        chain.swap(at, 1 + (swaps[at] % at as u64) as usize);
+    }
+    for (at, cluster) in chain.iter().enumerate() {
+        let next = chain.get(at + 1).map_or(0x0fff_ffff, |next| *next as u32);
+        for copy in 0..copies {
+            let entry = start + copy * len + cluster * 4;
+            image[entry..entry + 4].copy_from_slice(&next.to_le_bytes());
+        }
+    }
+    std::fs::write(path, image).expect("an image");
+    run(Command::new("fsck.fat").arg("-n").arg(path));
 }
 
 fn tree(scale: &Scale, path: &Path) {

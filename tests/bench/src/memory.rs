@@ -6,30 +6,35 @@ use std::hint::black_box;
 use crate::Direction;
 
 const LINE_BYTES: usize = 64;
+const PAGE_BYTES: usize = 4096;
 
-/// Bytes in memory that begin at the start of a cache line, none of them zero and none untouched.
+/// Bytes in memory, none of them zero and none untouched.
 pub struct Buffer {
     bytes: Vec<u8>,
     skip: usize,
+    len: usize,
 }
 
 impl Buffer {
-    /// A buffer of this length.
+    /// A buffer of this length that begins at the start of a cache line.
     pub fn new(len_bytes: usize) -> Self {
-        let bytes = vec![0x5a; len_bytes + LINE_BYTES];
-        let skip = bytes.as_ptr().align_offset(LINE_BYTES);
-        Self { bytes, skip }
+        Self::placed(len_bytes, LINE_BYTES, 0)
+    }
+
+    fn placed(len: usize, align: usize, offset: usize) -> Self {
+        let bytes = vec![0x5a; len + align + offset];
+        let skip = bytes.as_ptr().align_offset(align) + offset;
+        Self { bytes, skip, len }
     }
 
     /// The bytes.
     pub fn get(&self) -> &[u8] {
-        &self.bytes[self.skip..self.bytes.len() - (LINE_BYTES - self.skip)]
+        &self.bytes[self.skip..self.skip + self.len]
     }
 
     /// The bytes, to be changed.
     pub fn get_mut(&mut self) -> &mut [u8] {
-        let end = self.bytes.len() - (LINE_BYTES - self.skip);
-        &mut self.bytes[self.skip..end]
+        &mut self.bytes[self.skip..self.skip + self.len]
     }
 }
 
@@ -37,9 +42,10 @@ impl Buffer {
 pub struct Region(Buffer);
 
 impl Region {
-    /// A region as large as the file.
-    pub fn new(len_bytes: u64) -> Self {
-        Self(Buffer::new(len_bytes as usize))
+    /// A region as large as the file, that begins at the same place in a page as the file does on its medium: a copy that
+    /// goes across the end of a page costs a quarter more.
+    pub fn new(len_bytes: u64, medium_offset: u64) -> Self {
+        Self(Buffer::placed(len_bytes as usize, PAGE_BYTES, medium_offset as usize % PAGE_BYTES))
     }
 
     /// Copies all of it in calls as long as `buf`.

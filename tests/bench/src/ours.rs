@@ -124,6 +124,12 @@ impl Ours {
         paths.iter().map(|path| Self::at(path)).collect()
     }
 
+    /// Where a file begins on its medium.
+    pub fn medium_offset(&self, path: &str) -> u64 {
+        let explained = self.task.explain(Self::at(path)).unwrap_or_else(|e| panic!("{e}"));
+        explained.extents.first().map_or(0, |extent| extent.medium_offset)
+    }
+
     /// Opens a file of the volume.
     pub fn open(&self, path: &str, flags: u32) -> u32 {
         self.task.open(Self::at(path), flags, 0o644).unwrap_or_else(|e| panic!("{e}"))

@@ -62,7 +62,8 @@ fn left_out(volume: &dyn Volume) -> bool {
 
 /// Sequential writes of a new file, and reads of it. `goals`: whether the ratios to reach are meant for this volume.
 pub(super) fn w1(scale: &Scale, contest: &mut Contest, goals: bool, out: &mut dyn FnMut(Row)) {
-    let mut region = Region::new(scale.file_bytes);
+    // Where a new file will lie is not known before.
+    let mut region = Region::new(scale.file_bytes, 0);
     for shape in Shape::ALL {
         let mut buf = Buffer::new(shape.call_bytes);
         let small = shape.call_bytes == 4 << 10;
@@ -132,7 +133,7 @@ pub(super) fn w8(scale: &Scale, contest: &mut Contest, out: &mut dyn FnMut(Row))
 }
 
 fn random(scale: &Scale, contest: &mut Contest, path: &str, direction: Direction, row: &mut Row) {
-    let mut region = Region::new(scale.file_bytes);
+    let mut region = Region::new(scale.file_bytes, contest.ours.medium_offset(path));
     let mut buf = Buffer::new(PIECE_BYTES);
     let slow = scale.slow.min(scale.transfers);
     row.slow = (slow < scale.transfers && contest.peers.iter().any(|peer| peer.slow())).then_some(slow);
@@ -155,7 +156,7 @@ fn random(scale: &Scale, contest: &mut Contest, path: &str, direction: Direction
 pub(super) fn w7(scale: &Scale, images: &Images, out: &mut dyn FnMut(Row)) {
     let ours = Ours::mounted("romfs", "romfs", Medium::Romdisk(&images.romfs));
     let mut contest = Contest { title: "romfs on ramdisk-xip", ours, peers: Vec::new() };
-    let mut region = Region::new(scale.file_bytes);
+    let mut region = Region::new(scale.file_bytes, contest.ours.medium_offset("SEQ.BIN"));
     let bytes = scale.file_bytes as usize;
     for shape in Shape::ALL {
         let goal = Goal::OfMemcpy(if shape.call_bytes < 64 << 10 { 0.90 } else { 0.95 });
@@ -180,7 +181,8 @@ pub(super) fn w9(scale: &Scale, contest: &mut Contest, out: &mut dyn FnMut(Row))
     let what = format!("random read, 4 KiB, two threads, {}", contest.title);
     let mut row = Row::new("W9", what, Unit::Operations, Goal::OfMemcpy(0.90));
     let count = 2 * scale.transfers;
-    let mut regions = [Region::new(scale.file_bytes), Region::new(scale.file_bytes)];
+    let mut regions = ["FILES/SEQ.BIN", "FILES/SEQ2.BIN"]
+        .map(|path| Region::new(scale.file_bytes, contest.ours.medium_offset(path)));
     for round in 0..scale.rounds {
         let seed = 2 * round as u64 + 1;
         let of = |thread: usize| offsets(seed + thread as u64, count, scale.file_bytes, PIECE_BYTES as u64);
