@@ -120,6 +120,7 @@ errnos! {
     EILSEQ = 84, "invalid byte sequence";
     ENOTSUP = 95, "not supported";
     ETIMEDOUT = 110, "timed out";
+    EINPROGRESS = 115, "in progress";
     ESTALE = 116, "stale handle";
     EUCLEAN = 117, "structure needs cleaning";
     ECANCELED = 125, "cancelled";

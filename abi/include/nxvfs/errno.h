@@ -58,6 +58,7 @@
 #define NX_EILSEQ 84     /* invalid byte sequence */
 #define NX_ENOTSUP 95    /* not supported */
 #define NX_ETIMEDOUT 110 /* timed out */
+#define NX_EINPROGRESS 115 /* in progress */
 #define NX_ESTALE 116    /* stale handle */
 #define NX_EUCLEAN 117   /* structure needs cleaning */
 #define NX_ECANCELED 125 /* cancelled */

@@ -11,7 +11,7 @@
 use std::time::Instant;
 
 use super::Errno;
-use super::sync::{Arc, Condvar, Mutex, global, lock, wait_until};
+use super::sync::{Arc, Condvar, Mutex, Ring, global, lock, wait_until};
 
 #[derive(Default)]
 struct Marks {
@@ -40,6 +40,7 @@ impl Sleeper {
 enum Target {
     Sleeper(Arc<Sleeper>),
     Queue(Arc<WaitQueue>),
+    Bell(Ring),
 }
 
 #[derive(Default)]
@@ -97,15 +98,18 @@ pub fn wake(token: u64, events: u32) -> Result<(), Errno> {
     match Table::the().find(token) {
         Some(Target::Sleeper(sleeper)) => sleeper.mark(None),
         Some(Target::Queue(queue)) => queue.wake(events),
+        Some(Target::Bell(ring)) => ring(),
         None => return Err(Errno::EBADF),
     }
     Ok(())
 }
 
-/// Ends the sleep of a waiter for good.
+/// Ends the sleep of a waiter for good; who has a bell looks again, and is told.
 fn cancel(token: u64, errno: Errno) {
-    if let Some(Target::Sleeper(sleeper)) = Table::the().find(token) {
-        sleeper.mark(Some(errno));
+    match Table::the().find(token) {
+        Some(Target::Sleeper(sleeper)) => sleeper.mark(Some(errno)),
+        Some(Target::Bell(ring)) => ring(),
+        Some(Target::Queue(_)) | None => {}
     }
 }
 
@@ -253,5 +257,27 @@ impl Default for Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         Table::the().remove(self.token);
+    }
+}
+
+/// A token that rings: for who waits for news without sleeping in a call. What it rings may be called on any thread and
+/// under any lock of whoever has news: it must not call on, and may be late.
+pub struct Bell(u64);
+
+impl Bell {
+    /// A bell that does this whenever a source has news; each source forgets it then, as any waiter.
+    pub fn new(ring: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Table::the().insert(Target::Bell(std::sync::Arc::new(ring))))
+    }
+
+    /// The number by which sources know it; never 0.
+    pub fn token(&self) -> u64 {
+        self.0
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        Table::the().remove(self.0);
     }
 }

@@ -1,5 +1,6 @@
 //! Floor 6: open files, descriptors, directory streams, locks, and waiting for what files give.
 
+mod aio;
 mod descriptors;
 mod directory;
 mod driver_file;
@@ -12,6 +13,7 @@ mod transfer;
 mod vectored;
 mod waiting;
 
+pub use aio::{Aio, AioBuffer, AioList, AioNotice, AioOp, AioRequest, Cancelled, Pool};
 pub use descriptors::{DEFAULT_DESCRIPTORS, DescriptorTable, MAX_DESCRIPTORS};
 pub use directory::{DirRecord, DirStream};
 pub use driver_file::{DriverFile, DriverFileError, DriverFiles};

@@ -43,6 +43,29 @@ impl OpenFile {
         }
     }
 
+    /// Whether a transfer that cannot go on now shall wait for news.
+    pub(super) fn waits_for_news(&self) -> bool {
+        !self.flags().has(open::O_NONBLOCK) && self.stream().is_some_and(|stream| stream.waits())
+    }
+
+    /// Arms a waiter or bell with everything that may have news for a transfer. Errors: ECANCELED the file's last descriptor
+    /// is closed; what the stream's end says.
+    pub(super) fn arm_for_news(&self, ctx: &Ctx, waiter: u64) -> Result<()> {
+        self.sleepers.arm(waiter);
+        if self.is_closed() {
+            return Err(Errno::ECANCELED.into());
+        }
+        match self.stream() {
+            Some(stream) => stream.poll(ctx, waiter).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a write that may wait goes on until all is written.
+    pub(super) fn writes_all(&self) -> bool {
+        self.stream().is_some_and(|stream| stream.writes_all())
+    }
+
     /// Writes all of it, waiting in between, to a stream that does not end with a part.
     pub(super) fn write_all(&self, ctx: &Ctx, stream: &dyn Stream, buf: &[u8]) -> Result<usize> {
         let mut sum = 0;

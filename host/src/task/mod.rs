@@ -3,6 +3,7 @@
 //! A [`Host`] has plugins, devices and a tree. A [`Task`] is one user of it: credentials, working directory,
 //! descriptors and views. POSIX is its methods, a file per family. When a task ends everything it had is given back.
 
+mod aio;
 mod at;
 mod attributes;
 mod content;
@@ -133,6 +134,7 @@ impl Drop for Task {
         self.host.tasks().leave(self.caller.task);
         // An open file may outlive its descriptor, and somebody may sleep on it in this task's name.
         self.interrupt();
+        self.host.aio().end_task(self.caller.task);
         self.regions.clear();
         drop(self.descriptors.close());
         self.host.locks().end_task(self.caller.task);
