@@ -21,12 +21,14 @@ mod pipes;
 mod proc;
 mod report;
 mod tasks;
+mod temp;
 
 pub use at::{AT_EACCESS, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, At};
 pub use attributes::{StatVfs, UTIME_NOW, UTIME_OMIT};
 pub use directories::Directory;
 pub use host::{Host, HostError, HostOptions, MountOptions};
 pub use report::{DeviceStatus, MountStatus};
+pub use temp::TEMPORARY;
 
 use crate::base::sync::{Arc, RwLock, read, write};
 use crate::base::wait::Relay;
