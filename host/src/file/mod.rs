@@ -22,3 +22,4 @@ pub use locks::{LockInfo, LockKind, LockTable};
 pub use open::{FileError, Flags, OpenFile, Opener};
 pub use poll::{POLLRDNORM, POLLWRNORM, PollFd, poll};
 pub use transfer::Whence;
+pub use waiting::KeptOpen;

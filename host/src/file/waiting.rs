@@ -1,11 +1,13 @@
 //! Transfers that wait: a stream answers EAGAIN, and the caller sleeps here, holding no lock, until there is news.
 
+use std::ops::Deref;
+
 use nxvfs_abi::Ctx;
 use nxvfs_abi::character::event::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT};
 use nxvfs_abi::types::open;
 
 use super::open::{Content, NEVER_INSTALLED, OpenFile};
-use crate::base::sync::Ordering;
+use crate::base::sync::{Arc, Ordering};
 use crate::base::wait::Waiter;
 use crate::base::{Errno, Result};
 use crate::device::Stream;
@@ -83,6 +85,21 @@ impl OpenFile {
         }
     }
 
+    /// Waits until one of the events is true, also with `O_NONBLOCK`. Errors: EINTR as for a transfer.
+    pub fn wait_for(&self, ctx: &Ctx, events: u32) -> Result<()> {
+        let waiter = Waiter::new(ctx.cancel);
+        loop {
+            waiter.begin();
+            if self.poll(ctx, waiter.token()) & (events | POLLERR | POLLHUP | POLLNVAL) != 0 {
+                return Ok(());
+            }
+            if self.is_closed() {
+                return Err(Errno::EINTR.into());
+            }
+            waiter.sleep(None)?;
+        }
+    }
+
     /// The events that are true now, of all that there are; arms a waiter (0 is nobody) for the others.
     pub(super) fn poll(&self, ctx: &Ctx, waiter: u64) -> u32 {
         const ALL: u32 = POLLERR | POLLHUP;
@@ -116,5 +133,30 @@ impl OpenFile {
 
     fn is_closed(&self) -> bool {
         self.descriptors.load(Ordering::Acquire) == 0
+    }
+}
+
+/// Keeps a file as open as a descriptor does: closing all descriptors ends nobody's sleep in it.
+pub struct KeptOpen(Arc<OpenFile>);
+
+impl KeptOpen {
+    /// Keeps it, from here on.
+    pub fn new(file: Arc<OpenFile>) -> Self {
+        file.descriptor_came();
+        Self(file)
+    }
+}
+
+impl Deref for KeptOpen {
+    type Target = OpenFile;
+
+    fn deref(&self) -> &OpenFile {
+        &self.0
+    }
+}
+
+impl Drop for KeptOpen {
+    fn drop(&mut self) {
+        self.0.descriptor_went();
     }
 }

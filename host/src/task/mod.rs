@@ -19,6 +19,7 @@ mod names;
 mod partitions;
 mod pipes;
 mod proc;
+mod program;
 mod report;
 mod tasks;
 mod temp;
@@ -27,6 +28,7 @@ pub use at::{AT_EACCESS, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, A
 pub use attributes::{StatVfs, UTIME_NOW, UTIME_OMIT};
 pub use directories::Directory;
 pub use host::{Host, HostError, HostOptions, MountOptions};
+pub use program::{Child, Exit, Program, ProgramError, Standard};
 pub use report::{DeviceStatus, MountStatus};
 pub use temp::TEMPORARY;
 
