@@ -6,7 +6,7 @@ pub use std::sync::{
 };
 use std::time::Instant;
 
-/// What a bell rings. Not modelled: it is only counted.
+/// What a callback calls. Not modelled: it is only counted.
 pub type Ring = Arc<dyn Fn() + Send + Sync>;
 
 /// Locks a mutex. A holder's panic does not make the data unusable: every critical section of the host leaves its

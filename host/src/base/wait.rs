@@ -40,7 +40,7 @@ impl Sleeper {
 enum Target {
     Sleeper(Arc<Sleeper>),
     Queue(Arc<WaitQueue>),
-    Bell(Ring),
+    Call(Ring),
 }
 
 #[derive(Default)]
@@ -98,17 +98,17 @@ pub fn wake(token: u64, events: u32) -> Result<(), Errno> {
     match Table::the().find(token) {
         Some(Target::Sleeper(sleeper)) => sleeper.mark(None),
         Some(Target::Queue(queue)) => queue.wake(events),
-        Some(Target::Bell(ring)) => ring(),
+        Some(Target::Call(ring)) => ring(),
         None => return Err(Errno::EBADF),
     }
     Ok(())
 }
 
-/// Ends the sleep of a waiter for good; who has a bell looks again, and is told.
+/// Ends the sleep of a waiter for good; a callback is called, and is told.
 fn cancel(token: u64, errno: Errno) {
     match Table::the().find(token) {
         Some(Target::Sleeper(sleeper)) => sleeper.mark(Some(errno)),
-        Some(Target::Bell(ring)) => ring(),
+        Some(Target::Call(ring)) => ring(),
         Some(Target::Queue(_)) | None => {}
     }
 }
@@ -260,14 +260,14 @@ impl Drop for Relay {
     }
 }
 
-/// A token that rings: for who waits for news without sleeping in a call. What it rings may be called on any thread and
-/// under any lock of whoever has news: it must not call on, and may be late.
-pub struct Bell(u64);
+/// A token that calls: for who waits for news without sleeping. The call may come on any thread and under any lock of
+/// whoever has news: it must not call on, and may come late.
+pub struct Callback(u64);
 
-impl Bell {
-    /// A bell that does this whenever a source has news; each source forgets it then, as any waiter.
+impl Callback {
+    /// A token that does this whenever a source has news; each source forgets it then, as any waiter.
     pub fn new(ring: impl Fn() + Send + Sync + 'static) -> Self {
-        Self(Table::the().insert(Target::Bell(std::sync::Arc::new(ring))))
+        Self(Table::the().insert(Target::Call(std::sync::Arc::new(ring))))
     }
 
     /// The number by which sources know it; never 0.
@@ -276,7 +276,7 @@ impl Bell {
     }
 }
 
-impl Drop for Bell {
+impl Drop for Callback {
     fn drop(&mut self) {
         Table::the().remove(self.0);
     }

@@ -50,7 +50,7 @@ impl OpenFile {
         !self.flags().has(open::O_NONBLOCK) && self.stream().is_some_and(|stream| stream.waits())
     }
 
-    /// Arms a waiter or bell with everything that may have news for a transfer. Errors: ECANCELED the file's last descriptor
+    /// Arms a waiter or callback with everything that may have news for a transfer. Errors: ECANCELED the file's last descriptor
     /// is closed; what the stream's end says.
     pub(super) fn arm_for_news(&self, ctx: &Ctx, waiter: u64) -> Result<()> {
         self.sleepers.arm(waiter);

@@ -5,7 +5,7 @@ use nxvfs_abi::types::open;
 
 use super::request::{AioList, AioNotice, AioOp};
 use crate::base::sync::Arc;
-use crate::base::wait::Bell;
+use crate::base::wait::Callback;
 use crate::base::{Errno, Result};
 use crate::file::OpenFile;
 
@@ -18,7 +18,7 @@ pub(super) struct Job {
     /// Bytes that a write has written already.
     pub(super) done: usize,
     /// Brings it back when there is news; made when it first waits.
-    pub(super) bell: Option<Bell>,
+    pub(super) callback: Option<Callback>,
     pub(super) notice: AioNotice,
     pub(super) list: Option<Arc<AioList>>,
 }
@@ -50,14 +50,14 @@ impl Order {
 }
 
 impl Job {
-    /// Tries. `None`: it must wait, and `bell` rings when it shall try again.
-    pub(super) fn attempt(&mut self, bell: impl FnOnce() -> Bell) -> Option<Result<usize>> {
+    /// Tries. `None`: it must wait, and `callback` comes when it shall try again.
+    pub(super) fn attempt(&mut self, callback: impl FnOnce() -> Callback) -> Option<Result<usize>> {
         let waits = self.file.waits_for_news();
         let first = self.step();
         if !waits || !would_wait(&first) {
             return Some(self.so_far(first));
         }
-        let token = self.bell.get_or_insert_with(bell).token();
+        let token = self.callback.get_or_insert_with(callback).token();
         // Armed first, then tried again: news in between are seen by this try, later ones ring.
         if let Err(e) = self.file.arm_for_news(&self.ctx, token) {
             return Some(self.so_far(Err(e)));

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use super::job::{Job, Order};
 use super::request::{Aio, AioList, AioRequest, cancelled};
 use crate::base::sync::{Arc, Condvar, Mutex, MutexGuard, Weak, lock, wait, wait_until};
-use crate::base::wait::Bell;
+use crate::base::wait::Callback;
 use crate::base::{Errno, Result};
 use crate::bridge::spawn_quiet;
 use crate::file::OpenFile;
@@ -37,9 +37,9 @@ enum Place {
     Held(Job),
     /// A thread takes it next.
     Queued(Job),
-    /// It waits for its bell.
+    /// It waits for its callback.
     Parked(Job),
-    /// A thread has it; its bell has rung meanwhile, or not.
+    /// A thread has it; its callback came meanwhile, or not.
     Running { rung: bool },
 }
 
@@ -115,7 +115,7 @@ impl Pool {
             op: request.op,
             offset: request.offset,
             done: 0,
-            bell: None,
+            callback: None,
             notice: request.notice,
             list,
         };
@@ -232,7 +232,7 @@ impl Shared {
             let Some(mut job) = entry.and_then(Entry::take) else { continue };
             drop(inner);
             let shared = Arc::downgrade(&self);
-            let done = job.attempt(|| Bell::new(move || ring(&shared, number)));
+            let done = job.attempt(|| Callback::new(move || ring(&shared, number)));
             match done {
                 Some(result) => {
                     self.conclude(number, job, result, true);
@@ -279,8 +279,8 @@ impl Shared {
 
     /// Ends a request, whose entry is still there. Its file is given back before anybody is told.
     fn conclude(&self, number: u64, job: Job, result: Result<usize>, tell: bool) {
-        let Job { file, op, bell, notice, list, .. } = job;
-        drop(bell);
+        let Job { file, op, callback, notice, list, .. } = job;
+        drop(callback);
         drop(file);
         let aio = self.lock().requests.get(&number).map(|e| e.aio.clone());
         if let Some(aio) = aio {

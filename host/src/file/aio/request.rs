@@ -58,7 +58,7 @@ pub enum AioNotice {
     None,
     /// By calling this on a thread of its own. POSIX `SIGEV_THREAD`.
     Call(Box<dyn FnOnce() + Send>),
-    /// By waking a waiter or bell.
+    /// By waking a waiter or callback.
     Wake(u64),
 }
 
