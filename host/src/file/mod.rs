@@ -20,6 +20,6 @@ pub use driver_file::{DriverFile, DriverFileError, DriverFiles};
 pub use locking::LockRange;
 pub use locks::{LockInfo, LockKind, LockTable};
 pub use open::{FileError, Flags, OpenFile, Opener};
-pub use poll::{POLLRDNORM, POLLWRNORM, PollFd, poll};
+pub use poll::{POLLRDNORM, POLLWRNORM, PollFd, look, poll};
 pub use transfer::Whence;
 pub use waiting::KeptOpen;
