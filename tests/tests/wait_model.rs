@@ -12,6 +12,9 @@ use nxvfs_abi::Errno;
 mod sync {
     pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 
+    /// Not modelled: it is only counted.
+    pub(crate) type Ring = std::sync::Arc<dyn Fn() + Send + Sync>;
+
     pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         mutex.lock().unwrap()
     }

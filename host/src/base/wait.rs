@@ -8,10 +8,13 @@
 //! long ago finds nobody and does no harm. Waking takes two locks, one after the other, under which nothing is called:
 //! it may be done under any lock of whoever does it.
 
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Instant;
 
+use rustix::event::{EventfdFlags, eventfd};
+
 use super::Errno;
-use super::sync::{Arc, Condvar, Mutex, global, lock, wait_until};
+use super::sync::{Arc, Condvar, Mutex, Ring, global, lock, wait_until};
 
 #[derive(Default)]
 struct Marks {
@@ -40,6 +43,8 @@ impl Sleeper {
 enum Target {
     Sleeper(Arc<Sleeper>),
     Queue(Arc<WaitQueue>),
+    Bell(Arc<OwnedFd>),
+    Call(Ring),
 }
 
 #[derive(Default)]
@@ -97,6 +102,8 @@ pub fn wake(token: u64, events: u32) -> Result<(), Errno> {
     match Table::the().find(token) {
         Some(Target::Sleeper(sleeper)) => sleeper.mark(None),
         Some(Target::Queue(queue)) => queue.wake(events),
+        Some(Target::Bell(fd)) => ring(&fd),
+        Some(Target::Call(call)) => call(),
         None => return Err(Errno::EBADF),
     }
     Ok(())
@@ -104,8 +111,55 @@ pub fn wake(token: u64, events: u32) -> Result<(), Errno> {
 
 /// Ends the sleep of a waiter for good.
 fn cancel(token: u64, errno: Errno) {
-    if let Some(Target::Sleeper(sleeper)) = Table::the().find(token) {
-        sleeper.mark(Some(errno));
+    match Table::the().find(token) {
+        Some(Target::Sleeper(sleeper)) => sleeper.mark(Some(errno)),
+        // Who is woken looks, and finds that its task ends.
+        Some(Target::Bell(fd)) => ring(&fd),
+        Some(Target::Call(call)) => call(),
+        Some(Target::Queue(_)) | None => {}
+    }
+}
+
+/// A count that cannot grow any more has rung already.
+fn ring(fd: &OwnedFd) {
+    let _ = rustix::io::write(fd, &1u64.to_ne_bytes());
+}
+
+/// A waiter for who sleeps in the operating system: news make a descriptor readable there.
+pub struct Bell {
+    fd: Arc<OwnedFd>,
+    token: u64,
+}
+
+impl Bell {
+    /// A bell that has not rung. Errors: EMFILE, ENFILE, ENOMEM.
+    pub fn new() -> rustix::io::Result<Self> {
+        let fd = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
+        let token = Table::the().insert(Target::Bell(fd.clone()));
+        Ok(Self { fd, token })
+    }
+
+    /// The number by which sources know it; never 0.
+    pub fn token(&self) -> u64 {
+        self.token
+    }
+
+    /// Begins a round: forgets earlier news. Sources are armed after it.
+    pub fn begin(&self) {
+        // That there was nothing to forget is no failure.
+        let _ = rustix::io::read(&*self.fd, &mut [0; 8]);
+    }
+}
+
+impl AsFd for Bell {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+impl Drop for Bell {
+    fn drop(&mut self) {
+        Table::the().remove(self.token);
     }
 }
 
@@ -253,5 +307,27 @@ impl Default for Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         Table::the().remove(self.token);
+    }
+}
+
+/// A token that calls: for who waits for news without sleeping. The call may come on any thread and under any lock of
+/// whoever has news: it must not call on, and may come late.
+pub struct Callback(u64);
+
+impl Callback {
+    /// A token that does this whenever a source has news; each source forgets it then, as any waiter.
+    pub fn new(ring: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Table::the().insert(Target::Call(std::sync::Arc::new(ring))))
+    }
+
+    /// The number by which sources know it; never 0.
+    pub fn token(&self) -> u64 {
+        self.0
+    }
+}
+
+impl Drop for Callback {
+    fn drop(&mut self) {
+        Table::the().remove(self.0);
     }
 }

@@ -1,5 +1,6 @@
 //! The console: standard input and output of the process.
 
+use std::io::IsTerminal;
 use std::os::fd::AsFd;
 
 use nxvfs_abi::Ctx;
@@ -103,5 +104,9 @@ impl Stream for Console {
 
     fn waits(&self) -> bool {
         true
+    }
+
+    fn is_terminal(&self) -> bool {
+        std::io::stdin().is_terminal()
     }
 }

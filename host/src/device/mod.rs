@@ -31,7 +31,7 @@ pub use late::{LateErrors, Seen};
 pub use pipe::{Fifo, PIPE_BUF_BYTES, Pipe};
 pub use ram::RamFile;
 pub use resident::{Change, ReadBelow, Residence, Resident, WriteBelow};
-pub use standard::Standard;
+pub use standard::{Standard, randomize};
 pub use stream::{Openable, Stream};
 pub use table::{Entry, Scheme, Table, TableError};
 pub use view::MountView;

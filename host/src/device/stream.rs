@@ -66,6 +66,11 @@ pub trait Stream: Send + Sync {
         false
     }
 
+    /// Whether a person may sit at the other end. POSIX `isatty`.
+    fn is_terminal(&self) -> bool {
+        false
+    }
+
     /// Whether a write that may wait goes on until all is written, as a pipe's does, and does not end with a part.
     fn writes_all(&self) -> bool {
         false

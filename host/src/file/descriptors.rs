@@ -1,5 +1,8 @@
 //! A task's descriptors: small numbers for open files.
 
+use std::collections::BTreeSet;
+use std::ops::Range;
+
 use super::open::OpenFile;
 use crate::base::sync::{Arc, AtomicU32, Ordering, RwLock, read, write};
 use crate::base::{Errno, Result};
@@ -22,10 +25,21 @@ struct Slots {
     files: Vec<Option<Slot>>,
     /// No descriptor below this one is free.
     first_free: usize,
+    /// The numbers that are given out to who does not choose one; `None` for all.
+    window: Option<Range<usize>>,
+    /// Numbers that are never given out, because somebody else has them.
+    withheld: BTreeSet<usize>,
     closed: bool,
 }
 
 impl Slots {
+    /// The lowest number from `at_least` on that may be given out.
+    fn lowest_free(&self, at_least: usize, limit: u32) -> Option<usize> {
+        let window = self.window.clone().unwrap_or(0..usize::MAX);
+        let mut numbers = at_least.max(window.start)..window.end.min(limit as usize);
+        numbers.find(|i| self.files.get(*i).is_none_or(Option::is_none) && !self.withheld.contains(i))
+    }
+
     fn put(&mut self, at: usize, slot: Slot) -> Option<Arc<OpenFile>> {
         if at >= self.files.len() {
             self.files.resize(at + 1, None);
@@ -67,18 +81,38 @@ impl DescriptorTable {
         Ok(())
     }
 
+    /// Gives out numbers of this range only, but for [`DescriptorTable::replace`], which takes any: for a program whose
+    /// other numbers are the operating system's. What is open outside stays.
+    pub fn set_window(&self, window: Range<u32>) {
+        write(&self.slots).window = Some(window.start as usize..window.end as usize);
+    }
+
+    /// Takes a number out, until [`DescriptorTable::restore`]: nobody is given it. Answers what had it.
+    pub fn withhold(&self, fd: u32) -> Option<Arc<OpenFile>> {
+        let mut slots = write(&self.slots);
+        slots.withheld.insert(fd as usize);
+        let slot = slots.files.get_mut(fd as usize).and_then(Option::take);
+        drop(slots);
+        slot.map(|slot| {
+            slot.file.descriptor_went();
+            slot.file
+        })
+    }
+
+    /// Lets a number be given out again.
+    pub fn restore(&self, fd: u32) {
+        let mut slots = write(&self.slots);
+        slots.withheld.remove(&(fd as usize));
+        slots.first_free = slots.first_free.min(fd as usize);
+    }
+
     /// Gives a file the lowest free number. Errors: EMFILE; ESRCH once the task has ended.
     pub fn insert(&self, file: Arc<OpenFile>, cloexec: bool) -> Result<u32> {
         let mut slots = write(&self.slots);
         if slots.closed {
             return Err(Errno::ESRCH.into());
         }
-        let from = slots.first_free.min(slots.files.len());
-        let free =
-            slots.files[from..].iter().position(Option::is_none).map_or(slots.files.len(), |i| from + i);
-        if free >= self.limit() as usize {
-            return Err(Errno::EMFILE.into());
-        }
+        let free = slots.lowest_free(slots.first_free, self.limit()).ok_or(Errno::EMFILE)?;
         slots.put(free, Slot { file, cloexec });
         slots.first_free = free + 1;
         Ok(free as u32)
@@ -94,8 +128,7 @@ impl DescriptorTable {
         if slots.closed {
             return Err(Errno::ESRCH.into());
         }
-        let free = (at_least as usize..).find(|i| slots.files.get(*i).is_none_or(Option::is_none));
-        let free = free.filter(|free| *free < limit as usize).ok_or(Errno::EMFILE)?;
+        let free = slots.lowest_free(at_least as usize, limit).ok_or(Errno::EMFILE)?;
         slots.put(free, Slot { file, cloexec });
         Ok(free as u32)
     }

@@ -60,12 +60,7 @@ pub fn poll(
     let waiter = Waiter::new(ctx.cancel);
     loop {
         waiter.begin();
-        let mut count = 0;
-        for fd in &mut *fds {
-            // Once something is true nobody will sleep.
-            let token = if count > 0 { 0 } else { waiter.token() };
-            count += usize::from(fd.look(table, ctx, token));
-        }
+        let count = look(table, ctx, fds, waiter.token());
         if count > 0 || timeout == Some(Duration::ZERO) {
             return Ok(count);
         }
@@ -73,4 +68,16 @@ pub fn poll(
             return Ok(0);
         }
     }
+}
+
+/// What is true now, and of how many descriptors; arms a waiter (0 is nobody) for what may become true, as long as nothing
+/// is.
+pub fn look(table: &DescriptorTable, ctx: &Ctx, fds: &mut [PollFd], waiter: u64) -> usize {
+    let mut count = 0;
+    for fd in fds {
+        // Once something is true nobody will sleep.
+        let token = if count > 0 { 0 } else { waiter };
+        count += usize::from(fd.look(table, ctx, token));
+    }
+    count
 }

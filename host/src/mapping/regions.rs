@@ -154,6 +154,11 @@ impl Regions {
         Ok(())
     }
 
+    /// Whether any page that holds a byte of the range is mapped.
+    pub fn touches(&self, address: usize, len: usize) -> bool {
+        whole_pages(address, len).is_some_and(|pages| !Self::touched(&lock(&self.0), &pages).is_empty())
+    }
+
     /// Number of contiguous ranges that are mapped.
     pub fn count(&self) -> usize {
         lock(&self.0).len()

@@ -5,7 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::ptr;
 
 use rustix::fs::{MemfdFlags, memfd_create};
-use rustix::mm::{MapFlags, MprotectFlags, ProtFlags, mmap, mmap_anonymous, mprotect, munmap};
+use rustix::mm::{
+    Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap,
+};
 
 use super::request::{Place, Prot};
 use crate::base::sync::OnceLock;
@@ -69,6 +71,7 @@ pub(super) fn map_runs(runs: &[Run<'_>], place: Place, prot: Prot, shared: bool)
     let base = base.expose_provenance();
     if !matches!(place, Place::At(fixed) if fixed != base) {
         if runs.len() == 1 {
+            keep_from_children(base, len);
             return Ok(base);
         }
         let mut at = base;
@@ -98,7 +101,18 @@ pub(super) fn replace(at: usize, run: &Run<'_>, prot: Prot, shared: bool) -> Res
         let at = ptr::with_exposed_provenance_mut(at);
         mmap(at, run.len, prot_flags(prot), flags, object, run.offset)
     }?;
+    keep_from_children(at, run.len);
     Ok(())
+}
+
+/// Views stay with the process that has the host: in a child made by fork nobody would fill the pages of a copy, and the
+/// child would read, and share with everyone, zeroes instead of the file.
+fn keep_from_children(at: usize, len: usize) {
+    // SAFETY: the pages are ours, and of this process nothing changes.
+    let kept = unsafe { madvise(ptr::with_exposed_provenance_mut(at), len, Advice::LinuxDontFork) };
+    if let Err(e) = kept {
+        log::warn!("madvise of {len} bytes at {at:#x}: {e}");
+    }
 }
 
 /// Lets pages that are ours answer with SIGBUS.

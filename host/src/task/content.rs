@@ -93,6 +93,12 @@ impl Task {
         crate::file::poll(&self.descriptors, &self.caller.ctx(), fds, timeout)
     }
 
+    /// What is true of the descriptors now, and of how many, without waiting; `waiter`, the token of a
+    /// [`Bell`](crate::base::wait::Bell), is told when that may have changed. For who waits in the operating system.
+    pub fn poll_now(&self, fds: &mut [PollFd], waiter: u64) -> usize {
+        crate::file::look(&self.descriptors, &self.caller.ctx(), fds, waiter)
+    }
+
     /// Reads into several buffers at an offset. Linux `preadv`.
     pub fn preadv(&self, fd: u32, bufs: &mut [&mut [u8]], offset: u64) -> Result<usize> {
         self.descriptors.get(fd)?.preadv(&self.caller.ctx(), bufs, offset)

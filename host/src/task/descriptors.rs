@@ -1,5 +1,7 @@
 //! Descriptors duplicated, and what `fcntl` tells and changes of them.
 
+use std::ops::Range;
+
 use nxvfs_abi::types::open;
 
 use super::Task;
@@ -93,6 +95,34 @@ impl Task {
     /// [`crate::file::MAX_DESCRIPTORS`].
     pub fn set_descriptor_limit(&self, limit: u32) -> Result<()> {
         self.descriptors.set_limit(limit)
+    }
+
+    /// Gives out numbers of this range only, but for [`Task::dup2`] and [`Task::dup3`], which take any: for a program whose
+    /// other numbers are the operating system's.
+    pub fn set_descriptor_window(&self, window: Range<u32>) {
+        self.descriptors.set_window(window);
+    }
+
+    /// Closes a number, if it is open, and gives it to nobody until [`Task::restore_descriptor`]. Late errors of what had
+    /// it are lost, as with [`Task::dup2`].
+    pub fn withhold_descriptor(&self, fd: u32) {
+        if let Some(old) = self.descriptors.withhold(fd) {
+            let _ = self.closed(&old);
+        }
+    }
+
+    /// Lets a number be given out again.
+    pub fn restore_descriptor(&self, fd: u32) {
+        self.descriptors.restore(fd);
+    }
+
+    /// Whether a descriptor is a terminal. POSIX `isatty`. Errors: EBADF, ENOTTY it is none.
+    pub fn isatty(&self, fd: u32) -> Result<()> {
+        let file = self.descriptors.get(fd)?;
+        match file.stream() {
+            Some(stream) if stream.is_terminal() => Ok(()),
+            _ => Err(Errno::ENOTTY.into()),
+        }
     }
 
     /// An open file that is more than a name. Errors: EBADF.

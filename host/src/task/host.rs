@@ -10,7 +10,7 @@ use crate::base::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::base::{Budget, Errno, Result};
 use crate::bridge::{self, FindingItem, Mapper, MountRequest, ProbeFound, Target, Token, WireParam};
 use crate::device::{BlockDevice, BlockMedium, CharacterDevice, Console, Generated, Openable, Standard};
-use crate::file::{DriverFiles, LockTable};
+use crate::file::{DriverFiles, LockTable, Pool};
 use crate::plugin::{Found, Kind, PluginOptions, Registry};
 use crate::tree::{
     Caller, Dentry, FlagChange, Inode, MmapMode, MountFlags, MountSpec, Mounted, PseudoKind, Tree,
@@ -109,7 +109,8 @@ impl MountOptions {
 
 /// A VFS host. Several may live in one process; they share nothing.
 pub struct Host {
-    // In the order in which they must end: volumes before devices before plugins.
+    // In the order in which they must end: transfers before volumes before devices before plugins.
+    aio: Pool,
     tree: Tree,
     devices: Mutex<Vec<(Arc<BlockDevice>, Arc<Dentry>)>>,
     cache_budget: Arc<Budget>,
@@ -129,6 +130,7 @@ impl Host {
     pub fn new(options: impl Into<HostOptions>) -> Result<Arc<Self>> {
         let options = options.into();
         let host = Self {
+            aio: Pool::default(),
             tree: Tree::new(options.files_max_bytes, options.patience),
             devices: Mutex::default(),
             driver_files: DriverFiles::default(),
@@ -188,6 +190,10 @@ impl Host {
 
     pub(super) fn locks(&self) -> &Arc<LockTable> {
         &self.locks
+    }
+
+    pub(super) fn aio(&self) -> &Pool {
+        &self.aio
     }
 
     pub(super) fn started(&self) -> Instant {

@@ -51,6 +51,11 @@ impl Task {
         self.regions.sync(address, len, how)
     }
 
+    /// Whether any page that holds a byte of the range is this task's view.
+    pub fn maps(&self, address: usize, len: usize) -> bool {
+        self.regions.touches(address, len)
+    }
+
     /// What this task has mapped, by address.
     pub fn mappings(&self) -> Vec<Row> {
         self.regions.list()

@@ -35,7 +35,7 @@ fn a_file_grows_to_4_gib_less_one_byte_and_not_further() {
     // As it is on the medium.
     task.end();
     let (image, folder) = fat.judged();
-    let listed = tool::mtools("mdir", &image, &["-b", "-/", "::"]);
+    let listed = tool::ok("mdir", &["-i", tool::text(&image), "-b", "-/", "::"], "");
     assert!(listed.contains("longest"), "{listed}");
     let board = crate::attach(place, &image);
     board.try_mount("/dev/disk", "/mnt", "vfat", "").unwrap();

@@ -16,11 +16,11 @@ use std::path::{Path, PathBuf};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use nxvfs_abi::plugin::StaticPlugin;
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fstat, memfd_create};
+use rustix::fs::fstat;
 
 use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicBool, AtomicU64, OnceLock, Ordering};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, sealed};
 use crate::bridge::Module;
 
 pub use doors::Door;
@@ -186,31 +186,21 @@ fn mapped_ranges(file: &OwnedFd) -> Result<Vec<Range<usize>>> {
 
 /// Copies a file into a memfd that nobody can change afterwards.
 fn sealed_copy(file: &File) -> Result<OwnedFd> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    // A kernel before 6.3 does not know EXEC and needs none.
-    let fd = memfd_create("nxvfs-plugin", flags | MemfdFlags::EXEC)
-        .or_else(|_| memfd_create("nxvfs-plugin", flags))?;
-    let mut copy = File::from(fd);
-    let mut source = file;
-    source.rewind()?;
-    let mut source = source.take(MAX_FILE_BYTES);
-    // By hand: the system's own ways between two files go page by page here, and take three times as long.
-    let mut buf = vec![0; COPY_BYTES];
-    loop {
-        match source.read(&mut buf) {
-            Ok(0) => break,
-            Ok(len) => copy.write_all(&buf[..len])?,
-            Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(e) => return Err(e.into()),
+    sealed("nxvfs-plugin", |copy| {
+        let mut source = file;
+        source.rewind()?;
+        let mut source = source.take(MAX_FILE_BYTES);
+        // By hand: the system's own ways between two files go page by page here, and take three times as long.
+        let mut buf = vec![0; COPY_BYTES];
+        loop {
+            match source.read(&mut buf) {
+                Ok(0) => return Ok(()),
+                Ok(len) => copy.write_all(&buf[..len])?,
+                Err(e) if e.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(e) => return Err(e.into()),
+            }
         }
-    }
-    let fd = OwnedFd::from(copy);
-    // Nothing maps the copy writable, so forbidding future writes forbids all. The older WRITE is refused now and then,
-    // while the kernel still holds a page of what was just written; kernels before 5.1 know nothing else.
-    let rest = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-    fcntl_add_seals(&fd, SealFlags::FUTURE_WRITE | rest)
-        .or_else(|_| fcntl_add_seals(&fd, SealFlags::WRITE | rest))?;
-    Ok(fd)
+    })
 }
 
 /// A path to the descriptor that this process has never used: the number of the load is spelled in detours.
