@@ -14,6 +14,7 @@ mod overlay;
 mod progress;
 mod put;
 mod refusal;
+mod survey;
 mod tree;
 mod volume;
 mod walk;

@@ -74,6 +74,9 @@ teach! {
         /// A directory that lies in what goes into it.
         Loop { path: String } => ELOOP, what: "a folder that contains itself by a link is not followed", place: "{path}",
             remedy: "leave -L out";
+        /// A picture over the image.
+        OwnImage { path: String } => EINVAL, what: "the picture would replace the image", place: "{path}",
+            remedy: "-o names another file, such as map.svg";
         /// A folder that is needed.
         NeedsFolder { fs: String } => EINVAL, what: "{fs} is made of a folder", expected: "a folder: --from DIR";
     }
