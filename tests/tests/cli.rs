@@ -10,6 +10,14 @@ mod errors;
 mod files;
 #[path = "cli/image.rs"]
 mod image;
+#[path = "cli/image_files.rs"]
+mod image_files;
+#[path = "cli/image_journal.rs"]
+mod image_journal;
+#[path = "cli/image_make.rs"]
+mod image_make;
+#[path = "cli/image_map.rs"]
+mod image_map;
 #[path = "cli/json.rs"]
 mod json;
 #[path = "cli/listing.rs"]

@@ -103,16 +103,21 @@ Without COMMANDS and SCRIPT it reads commands from standard input.")]
   nxvfs plugin info target/release/libnxvfs_romfs.so"
     )]
     Plugin(plugins::PluginCommand),
-    /// Make an empty file system in an image
+    /// Make a file system in an image: empty, or of a folder
     #[command(disable_help_flag = true, override_usage = image::MKFS_USAGE)]
     #[command(after_help = image::MKFS_EXAMPLES)]
     Mkfs(image::MkfsArgs),
-    /// Look at images of disks and volumes
+    /// Look into images of disks and volumes, change them, check them
     #[command(
         subcommand,
         after_help = "Examples:
-  nxvfs image check disk.img
-  nxvfs image check --part 1 --repair disk.img"
+  nxvfs image tree firmware.img
+  nxvfs image get firmware.img /etc/init.d /tmp/init.d
+  nxvfs image put card.img settings.txt /settings.txt
+  nxvfs image check --part 1 --repair disk.img
+
+File system and partition are found by looking; --fs and --part say which. A command that changes
+an image does all of it or nothing; the others write nothing to it."
     )]
     Image(image::ImageCommand),
     /// Print a completion script
@@ -141,8 +146,8 @@ pub fn main() -> ExitCode {
     let mut out = output::Output::new(cli.globals.json);
     let done = match cli.command {
         Top::Shell(args) => return shell::main(&cli.globals, args, out),
-        Top::Mkfs(args) => image::mkfs(args, &cli.globals, &mut out),
-        Top::Image(command) => image::run(command, &cli.globals, &mut out),
+        Top::Mkfs(args) => return image::mkfs(args, &cli.globals, out),
+        Top::Image(command) => return image::main(command, &cli.globals, out),
         Top::Plugin(command) => plugins::run(&command, &cli.globals, &mut out),
         Top::Completions { shell } => {
             // Made in memory first: its printer panics when the reader has gone.

@@ -3,6 +3,8 @@
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
+use clap::builder::styling::{AnsiColor, Style};
+use nxvfs_abi::types::mode;
 use serde::Serialize;
 
 use super::failure::{Done, Failure, tell};
@@ -17,6 +19,8 @@ pub(super) struct Output {
     sink: BufWriter<Sink>,
     /// Whether a person watches.
     pub(super) terminal: bool,
+    /// Whether the user wants colours.
+    colours: bool,
     /// Whether documents are printed instead of text.
     pub(super) json: bool,
     /// Items of the list that is being printed.
@@ -28,7 +32,9 @@ impl Output {
         let stdout = io::stdout();
         let terminal = stdout.is_terminal();
         let sink = BufWriter::with_capacity(GATHERED_BYTES, Sink::Stdout(stdout));
-        Self { sink, terminal, json, items: 0 }
+        let refused = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
+        let colours = terminal && !refused && std::env::var_os("TERM").is_some_and(|term| term != "dumb");
+        Self { sink, terminal, colours, json, items: 0 }
     }
 
     /// Sends the output of a command to a file, until [`Output::restore`].
@@ -115,6 +121,29 @@ impl Output {
         let plain: String =
             String::from_utf8_lossy(name).chars().map(|c| if c.is_control() { '?' } else { c }).collect();
         self.bytes(plain.as_bytes())
+    }
+
+    /// Whether names have the colours of their kinds.
+    pub(super) fn coloured(&self) -> bool {
+        self.colours && self.terminal && !self.json
+    }
+
+    /// Prints a name in the colour of its kind, as `ls` does, where there are colours.
+    pub(super) fn kind_name(&mut self, name: &[u8], bits: u32) -> Done {
+        let colour = match bits & mode::S_IFMT {
+            mode::S_IFDIR => AnsiColor::Blue,
+            mode::S_IFLNK => AnsiColor::Cyan,
+            mode::S_IFREG if bits & 0o111 != 0 => AnsiColor::Green,
+            mode::S_IFREG | 0 => return self.name(name),
+            _ => AnsiColor::Yellow,
+        };
+        if !self.coloured() {
+            return self.name(name);
+        }
+        let style = Style::new().bold().fg_color(Some(colour.into()));
+        write!(self.sink, "{style}")?;
+        self.name(name)?;
+        Ok(write!(self.sink, "{style:#}")?)
     }
 
     /// Prints a table: columns are as wide as their widest cell, those marked right-aligned by `right`.

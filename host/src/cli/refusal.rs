@@ -69,14 +69,6 @@ teach! {
         /// A device of another driver.
         NotLoop { node: String, driver: String } => EINVAL, what: "not a loop device", place: "{node}",
             found: "driver {driver}", remedy: "'detach {node}' ends any device";
-        /// An image that is there, where one is to be made.
-        ImageThere { path: String } => EEXIST, what: "the image is there already", place: "{path}",
-            remedy: "leave --size out to make the file system in it, or remove it";
-        /// An image that is not there, and no size to make it.
-        NoImage { path: String } => ENOENT, what: "no such image", place: "{path}", remedy: "--size makes it";
-        /// No partition of that number.
-        NoPartition { path: String, number: u32, known: String } => ENOENT, what: "no partition {number}",
-            place: "{path}", found: "{known}";
         /// No such command.
         NoCommand { name: String } => ENOENT, what: "no such command", place: "'{name}'",
             remedy: "'help' lists the commands";

@@ -27,7 +27,8 @@ pub const OFFSET_MASK: u32 = !15;
 /// How many hard links may lead to one another before the file.
 pub const LINK_HOPS_MAX: u32 = 64;
 
-const EXECUTABLE: u32 = 8;
+/// The bit of a header's first word for what can be executed.
+pub const EXECUTABLE: u32 = 8;
 
 /// Sum of the big-endian words, wrapping; bytes after the last whole word do not count. A sound structure's is zero.
 pub fn checksum(bytes: &[u8]) -> u32 {

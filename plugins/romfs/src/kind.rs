@@ -38,6 +38,20 @@ impl Kind {
         }
     }
 
+    /// The low three bits of a header's first word.
+    pub fn bits(self) -> u32 {
+        match self {
+            Self::HardLink => 0,
+            Self::Directory => 1,
+            Self::RegularFile => 2,
+            Self::SymbolicLink => 3,
+            Self::BlockDevice => 4,
+            Self::CharacterDevice => 5,
+            Self::Socket => 6,
+            Self::Fifo => 7,
+        }
+    }
+
     /// Type and permissions, as Linux tells them. The executable bit counts for directories and files only.
     pub fn mode(self, executable: bool) -> u32 {
         let x = if executable { 0o111 } else { 0 };

@@ -15,9 +15,11 @@
 //! | `hash` | the keyed hash of both |
 //! | `tree` | directories in use; the rules against cycles |
 //! | `check`, `claims` | the examination of a whole image |
+//! | `build` | a volume made of a folder |
 
 #![forbid(unsafe_code)]
 
+mod build;
 mod check;
 mod claims;
 pub mod flaw;
@@ -114,6 +116,10 @@ impl FileSystem for RomFs {
         })
     }
 
+    fn format(_ctx: &Ctx, mount: &Mount<'_>) -> Result<()> {
+        build::format(mount)
+    }
+
     fn check(_ctx: &Ctx, mount: &Mount<'_>, check: &mut Check<'_>) -> Result<()> {
         check::examine(mount.medium()?, check)
     }
@@ -207,4 +213,11 @@ nxvfs_sdk::plugin! {
     name: "romfs",
     entry: "romfs",
     drivers: [filesystem "romfs" => RomFs, parallel],
+    params: [
+        "d": path = "", "mkfs: folder of the operating system that becomes the volume";
+        "V": str = "rom", "mkfs: label of the volume";
+        "a": size = "16", "mkfs: the content of files begins at a multiple of this, a power of two";
+        "A": str = "", "mkfs: ALIGN,PATTERN: the same for files that match, the header for all else (repeatable)";
+        "x": str = "", "mkfs: leave out what matches this pattern (repeatable)";
+    ],
 }

@@ -91,10 +91,11 @@ impl Drop for Reader<'_> {
 #[derive(Args)]
 #[command(after_help = "Example:
   cat /rom/readme.txt")]
+#[group(skip)]
 pub(in crate::cli) struct Cat {
     /// The files
     #[arg(required = true)]
-    paths: Vec<OsString>,
+    pub(in crate::cli) paths: Vec<OsString>,
 }
 
 #[derive(Serialize)]

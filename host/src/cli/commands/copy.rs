@@ -129,7 +129,7 @@ impl Copier {
 }
 
 /// What there is, or nothing if it is missing.
-pub(super) fn present(status: Result<Stat>) -> Result<Option<Stat>> {
+pub(in crate::cli) fn present(status: Result<Stat>) -> Result<Option<Stat>> {
     match status {
         Ok(status) => Ok(Some(status)),
         Err(error) if error.errno() == Errno::ENOENT => Ok(None),

@@ -52,6 +52,7 @@ impl Cp {
   mv -n /tmp/a /tmp/b /mnt
 
 To another volume it copies and then removes; what fails to be copied stays.")]
+#[group(skip)]
 pub(in crate::cli) struct Mv {
     /// Leave what has the new name already, and the source, in silence
     #[arg(short)]

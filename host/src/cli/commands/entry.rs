@@ -41,7 +41,7 @@ pub(super) fn show(out: &mut Output, long: bool, dir: Option<&[u8]>, entries: &[
     }
     if !long {
         return entries.iter().try_for_each(|entry| {
-            out.name(&entry.name)?;
+            named(out, entry)?;
             Ok(writeln!(out)?)
         });
     }
@@ -56,7 +56,7 @@ pub(super) fn show(out: &mut Output, long: bool, dir: Option<&[u8]>, entries: &[
     for (entry, [mode, links, uid, gid, size, time]) in entries.iter().zip(&rows) {
         let [_, w1, w2, w3, w4, w5] = widths;
         write!(out, "{mode} {links:>w1$} {uid:<w2$} {gid:<w3$} {size:>w4$} {time:>w5$} ")?;
-        out.name(&entry.name)?;
+        named(out, entry)?;
         if let Some(target) = &entry.target {
             write!(out, " -> ")?;
             out.name(target)?;
@@ -64,6 +64,10 @@ pub(super) fn show(out: &mut Output, long: bool, dir: Option<&[u8]>, entries: &[
         writeln!(out)?;
     }
     Ok(())
+}
+
+fn named(out: &mut Output, entry: &Entry) -> Done {
+    out.kind_name(&entry.name, entry.status.as_ref().map_or(0, |status| status.attr.mode))
 }
 
 /// The cells of a line of `ls -l`, without name and target.

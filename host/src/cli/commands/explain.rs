@@ -37,14 +37,14 @@ struct ExplainDocument {
 }
 
 #[derive(Serialize)]
-pub(super) struct ExtentDocument {
-    pub(super) file_offset: u64,
-    pub(super) medium_offset: u64,
-    pub(super) len_bytes: u64,
+pub(in crate::cli) struct ExtentDocument {
+    pub(in crate::cli) file_offset: u64,
+    pub(in crate::cli) medium_offset: u64,
+    pub(in crate::cli) len_bytes: u64,
 }
 
 /// Where the extents lie in the file: they follow each other without gaps.
-pub(super) fn extents(explanation: &Explanation) -> Vec<ExtentDocument> {
+pub(in crate::cli) fn extents(explanation: &Explanation) -> Vec<ExtentDocument> {
     let mut file_offset = 0;
     let place = |e: &nxvfs_abi::Extent| {
         let (medium_offset, len_bytes) = (e.medium_offset, e.len_bytes);

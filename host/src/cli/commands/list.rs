@@ -25,6 +25,7 @@ const MAX_ENTRIES: usize = 1 << 20;
   ls -lR /rom
 
 Times are in UTC. Owners are numbers. An entry that cannot be looked at is listed with question marks.")]
+#[group(skip)]
 pub(in crate::cli) struct Ls {
     /// Type and mode, links, owner, group, size (of a device: its number), time of the last change, target
     #[arg(short)]
@@ -36,7 +37,7 @@ pub(in crate::cli) struct Ls {
     #[arg(short = 'R')]
     recursive: bool,
     /// Directories or files
-    paths: Vec<OsString>,
+    pub(in crate::cli) paths: Vec<OsString>,
 }
 
 impl Ls {
@@ -76,7 +77,7 @@ impl Ls {
     }
 
     fn needs_status(&self, shell: &Shell) -> bool {
-        self.long || self.recursive || shell.out.json
+        self.long || self.recursive || shell.out.json || shell.out.coloured()
     }
 
     fn entry(&self, shell: &Shell, path: &[u8], name: Vec<u8>, status: Option<Status>) -> Result<Entry> {

@@ -15,6 +15,8 @@ use crate::plugin::manifest::{ParamDecl, ParamType};
 
 /// What the help of a parameter begins with if it is one of mkfs.
 const MARK: &str = "mkfs: ";
+/// What it ends with if the option can stand several times; the values are lines of one.
+const MANY: &str = " (repeatable)";
 
 const USAGE: &str = "mkfs -t FS [OPTIONS] DEVICE";
 const EXAMPLES: &str = "Examples:
@@ -129,8 +131,8 @@ impl Options {
             if matches.value_source(id.as_str()) != Some(ValueSource::CommandLine) {
                 return None;
             }
-            let value = matches.get_raw(id.as_str())?.next_back()?.to_string_lossy().into_owned();
-            Some((name.to_owned(), Some(value)))
+            let values: Vec<_> = matches.get_raw(id.as_str())?.map(|value| value.to_string_lossy()).collect();
+            Some((name.to_owned(), Some(values.join("\n"))))
         });
         let given = given.collect();
         let fs = matches.get_one::<String>("fs").cloned().unwrap_or_default();
@@ -167,6 +169,9 @@ fn option(param: &ParamDecl) -> Arg {
     match param.ty {
         // As a flag, which is what a bool is on a command line.
         ParamType::Bool => arg.action(ArgAction::SetTrue),
+        _ if param.help.ends_with(MANY) => {
+            arg.action(ArgAction::Append).value_name("VALUE").allow_hyphen_values(true)
+        }
         _ => arg.value_name(param.ty.word().to_uppercase()).allow_hyphen_values(true),
     }
 }

@@ -40,9 +40,18 @@ use super::failure::Done;
 use super::shell::Shell;
 
 pub(super) use check::{Outcome, examine};
+pub(super) use content::Cat;
+pub(super) use copy::present;
+pub(super) use cp::Mv;
+pub(super) use list::Ls;
 pub(super) use mkfs::{Options, Request};
 pub(super) use modinfo::{Info, show_info};
+pub(super) use names::Mkdir;
+pub(super) use places::{Identity, basename, identity, is_directory, names as names_in};
+pub(super) use remove::Rm;
 pub(super) use session::show_help;
+pub(super) use stat::{Document as StatDocument, Stat};
+pub(super) use transfer::{BUFFER_BYTES, Descriptor};
 
 /// One line of the shell.
 #[derive(Parser)]

@@ -108,6 +108,7 @@ impl Readlink {
 #[derive(Args)]
 #[command(after_help = "Example:
   mkdir -p /mnt/a/b")]
+#[group(skip)]
 pub(in crate::cli) struct Mkdir {
     /// Also the missing ones above; one that is there already is no error
     #[arg(short)]

@@ -16,15 +16,15 @@ use crate::tree::Stat;
 const MAX_ENTRIES: usize = 1 << 20;
 
 /// A volume and an inode: which file it is.
-pub(super) type Identity = (u64, u64);
+pub(in crate::cli) type Identity = (u64, u64);
 
 /// Which file a status is of.
-pub(super) fn identity(status: &Stat) -> Identity {
+pub(in crate::cli) fn identity(status: &Stat) -> Identity {
     (status.dev, status.attr.ino)
 }
 
 /// Whether a status is that of a directory.
-pub(super) fn is_directory(status: &Stat) -> bool {
+pub(in crate::cli) fn is_directory(status: &Stat) -> bool {
     status.attr.file_type() == mode::S_IFDIR
 }
 
@@ -33,6 +33,11 @@ fn split(path: &[u8]) -> (&[u8], &[u8]) {
     let end = path.iter().rposition(|b| *b != b'/').map_or(0, |at| at + 1);
     let start = path[..end].iter().rposition(|b| *b == b'/').map_or(0, |at| at + 1);
     (&path[..start], &path[start..end])
+}
+
+/// The last name of a path, if it is a real one.
+pub(in crate::cli) fn basename(path: &[u8]) -> Option<&[u8]> {
+    has_name(path).then(|| split(path).1)
 }
 
 /// Whether the last name of a path is a real one, which can come and go.
@@ -99,7 +104,7 @@ pub(super) fn without_mounts(shell: &Shell, path: &[u8]) -> Result<()> {
 }
 
 /// The names in a directory without `.` and `..`, sorted. An error on the way is told and what was read is used.
-pub(super) fn names(shell: &mut Shell, command: &str, dir: &[u8]) -> Result<Vec<Vec<u8>>> {
+pub(in crate::cli) fn names(shell: &mut Shell, command: &str, dir: &[u8]) -> Result<Vec<Vec<u8>>> {
     let (mut names, mut trouble) = (Vec::new(), None);
     for record in shell.task.opendir(dir)? {
         match record {

@@ -18,6 +18,7 @@ use crate::cli::text::{join, shown};
   rm -r -f /tmp/work
 
 A directory in which a volume is mounted is refused before anything is removed.")]
+#[group(skip)]
 pub(in crate::cli) struct Rm {
     /// Also directories with what is in them; links are removed, not followed
     #[arg(short, visible_short_alias = 'R')]

@@ -17,6 +17,7 @@ use crate::tree::Stat as Status;
 #[derive(Args)]
 #[command(after_help = "Example:
   stat /rom/readme.txt")]
+#[group(skip)]
 pub(in crate::cli) struct Stat {
     /// Show what a symbolic link leads to
     #[arg(short = 'L')]
@@ -84,8 +85,9 @@ pub(super) fn is_device(bits: u32) -> bool {
     matches!(bits & mode::S_IFMT, mode::S_IFBLK | mode::S_IFCHR)
 }
 
+/// A file in JSON.
 #[derive(Serialize)]
-struct Document {
+pub(in crate::cli) struct Document {
     path: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     path_bytes: Option<String>,
@@ -94,6 +96,16 @@ struct Document {
     target: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     target_bytes: Option<String>,
+}
+
+impl Document {
+    /// A file; `target` if it is a link.
+    pub(in crate::cli) fn new(path: &[u8], status: &Status, target: Option<&[u8]>) -> Self {
+        let (path, path_bytes) = lossy(path);
+        let (target, target_bytes) = target.map(lossy).unzip();
+        let target_bytes = target_bytes.flatten();
+        Self { path, path_bytes, attributes: Attributes::from(status), target, target_bytes }
+    }
 }
 
 impl Stat {
@@ -109,11 +121,7 @@ impl Stat {
             match found {
                 Err(error) => shell.complain(&about("stat", path)(error)),
                 Ok((status, target)) if shell.out.json => {
-                    let (path, path_bytes) = lossy(path);
-                    let (target, target_bytes) = target.map(|t| lossy(&t)).unzip();
-                    let target_bytes = target_bytes.flatten();
-                    let attributes = Attributes::from(&status);
-                    documents.push(Document { path, path_bytes, attributes, target, target_bytes });
+                    documents.push(Document::new(path, &status, target.as_deref()));
                 }
                 Ok((status, target)) => show(shell, path, &status, target)?,
             }

@@ -7,29 +7,29 @@ use crate::base::{Errno, Error, Result};
 use crate::cli::failure::wrote_only;
 
 /// Bytes that are copied at a time.
-pub(super) const BUFFER_BYTES: usize = 1 << 20;
+pub(in crate::cli) const BUFFER_BYTES: usize = 1 << 20;
 
 /// A descriptor that is closed in the end, whatever happens.
-pub(super) struct Descriptor<'t> {
+pub(in crate::cli) struct Descriptor<'t> {
     task: &'t Task,
     fd: u32,
 }
 
 impl<'t> Descriptor<'t> {
     /// Opens a file.
-    pub(super) fn open(task: &'t Task, path: &[u8], flags: u32, permissions: u32) -> Result<Self> {
+    pub(in crate::cli) fn open(task: &'t Task, path: &[u8], flags: u32, permissions: u32) -> Result<Self> {
         Ok(Self { task, fd: task.open(path, flags, permissions)? })
     }
 
     /// Closes it and answers late errors of the file system.
-    pub(super) fn close(self) -> Result<()> {
+    pub(in crate::cli) fn close(self) -> Result<()> {
         let (task, fd) = (self.task, self.fd);
         std::mem::forget(self);
         task.close(fd)
     }
 
     /// Reads at an offset until the buffer is full or the file ends.
-    pub(super) fn read(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
+    pub(in crate::cli) fn read(&self, buf: &mut [u8], offset: u64) -> Result<usize> {
         let mut have = 0;
         while have < buf.len() {
             match self.task.pread(self.fd, &mut buf[have..], offset + have as u64)? {
@@ -40,8 +40,13 @@ impl<'t> Descriptor<'t> {
         Ok(have)
     }
 
+    /// Changes the length.
+    pub(in crate::cli) fn truncate(&self, len_bytes: u64) -> Result<()> {
+        self.task.ftruncate(self.fd, len_bytes)
+    }
+
     /// Writes everything at an offset; on an error it also answers how much of it was written.
-    pub(super) fn write(&self, buf: &[u8], offset: u64) -> Result<(), (Error, usize)> {
+    pub(in crate::cli) fn write(&self, buf: &[u8], offset: u64) -> Result<(), (Error, usize)> {
         let mut done = 0;
         while done < buf.len() {
             match self.task.pwrite(self.fd, &buf[done..], offset + done as u64) {

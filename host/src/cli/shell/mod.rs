@@ -91,6 +91,19 @@ pub(super) fn main(globals: &Globals, args: ShellArgs, out: Output) -> ExitCode 
 }
 
 impl Shell {
+    /// A shell for one command of the program, which runs as the shell's command would.
+    pub(super) fn for_one(host: &Arc<Host>, out: Output) -> Self {
+        let (json, task) = (out.json, Arc::new(host.task()));
+        let host = host.clone();
+        Self { task, host, out, json, trace: false, stops: true, at: Vec::new(), failed: false, status: 0 }
+    }
+
+    /// Ends it: how the command ended, if `done` is its answer.
+    pub(super) fn end(self, done: Done) -> (Output, Done) {
+        let told = if self.failed { Err(Failure::Said) } else { Ok(()) };
+        (self.out, done.and(told))
+    }
+
     /// Runs the commands of a file.
     pub(super) fn run_file(&mut self, path: &Path) -> Done {
         if self.at.len() >= MAX_DEPTH {
