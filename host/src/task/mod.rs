@@ -5,6 +5,7 @@
 
 mod at;
 mod attributes;
+mod board;
 mod content;
 mod descriptors;
 mod detect;
@@ -23,6 +24,7 @@ mod tasks;
 
 pub use at::{AT_EACCESS, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, At};
 pub use attributes::{StatVfs, UTIME_NOW, UTIME_OMIT};
+pub use board::{Board, BoardError};
 pub use directories::Directory;
 pub use host::{Host, HostError, HostOptions, MountOptions};
 pub use report::{DeviceStatus, MountStatus};
