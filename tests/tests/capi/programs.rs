@@ -20,3 +20,43 @@ fn a_program_in_c_uses_the_host() {
 fn descriptors_of_both_sides_live_in_one_program() {
     application("descriptors");
 }
+
+#[test]
+fn every_call_of_fcntl_h_and_its_errors() {
+    application("fcntl");
+}
+
+#[test]
+fn every_call_of_unistd_h_and_its_errors() {
+    application("unistd");
+}
+
+#[test]
+fn every_call_of_stat_h_and_its_errors() {
+    application("stat");
+}
+
+#[test]
+fn every_call_of_dirent_h_and_its_errors() {
+    application("dirent");
+}
+
+#[test]
+fn every_call_of_poll_h_and_select_h_and_their_errors() {
+    application("poll");
+}
+
+#[test]
+fn every_call_of_mman_h_and_its_errors() {
+    application("mman");
+}
+
+#[test]
+fn ioctl_with_the_numbers_of_linux_and_nuttx() {
+    application("ioctl");
+}
+
+#[test]
+fn mount_and_umount_with_the_signatures_of_nuttx() {
+    application("mount");
+}
