@@ -95,7 +95,18 @@ impl Shell {
     pub(super) fn for_one(host: &Arc<Host>, out: Output) -> Self {
         let (json, task) = (out.json, Arc::new(host.task()));
         let host = host.clone();
-        Self { task, host, out, json, trace: false, stops: true, at: Vec::new(), failed: false, status: 0 }
+        Self {
+            task,
+            host,
+            out,
+            json,
+            trace: false,
+            stops: true,
+            reads_stdin: false,
+            at: Vec::new(),
+            failed: false,
+            status: 0,
+        }
     }
 
     /// Ends it: how the command ended, if `done` is its answer.
