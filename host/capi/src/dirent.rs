@@ -332,8 +332,9 @@ pub unsafe extern "C" fn nx_scandir(
         let mut entries = Entries::default();
         // SAFETY: a struct of numbers.
         let mut entry: libc::dirent = unsafe { std::mem::zeroed() };
-        for record in task.opendir(path)? {
-            put(&mut entry, &record?)?;
+        let mut dir = task.opendir(path)?;
+        while let Some(record) = dir.entry()? {
+            put(&mut entry, record)?;
             // SAFETY: the caller's function with an entry.
             if filter.is_none_or(|filter| unsafe { filter(&raw const entry) } != 0) {
                 entries.keep(&entry)?;
