@@ -345,7 +345,7 @@ impl VFat {
         push: &mut dyn FnMut(Extent) -> ControlFlow<()>,
     ) -> Result<u64> {
         if !self.volume.options.mmap {
-            return Err(Fail::new(Errno::ENXIO, "the volume was mounted with inplace=n"));
+            return Err(Fail::new(Errno::ENXIO, "the volume was mounted with mmap=n"));
         }
         if len == 0 {
             return Ok(number);

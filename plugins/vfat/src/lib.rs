@@ -79,7 +79,7 @@ nxvfs_sdk::plugin! {
         "discard": bool = "n", "tell the device which clusters are no longer needed";
         "quiet": bool = "n", "ignore changes of owner and mode that FAT cannot hold";
         "errors": str = "remount-ro", "when the volume contradicts itself: remount-ro or continue";
-        "inplace": bool = "y", "let files be mapped in place where the medium allows";
+        "mmap": bool = "y", "let files be mapped in place where the medium allows";
         "bigdirs": bool = "y", "let directories have more than 65536 slots, which Windows does not show";
         "F": uint = "0", "mkfs: width of the table's entries, 12, 16 or 32; 0 by size";
         "s": uint = "0", "mkfs: sectors of a cluster, a power of two; 0 by size";

@@ -112,7 +112,7 @@ impl Options {
                 "continue" => true,
                 _ => return Err(refused("errors", "remount-ro or continue", errors)),
             },
-            mmap: params.bool("inplace"),
+            mmap: params.bool("mmap"),
             bigdirs: params.bool("bigdirs"),
         })
     }

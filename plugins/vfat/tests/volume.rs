@@ -536,7 +536,7 @@ fn nothing_is_mapped_where_the_user_said_so_and_nothing_but_files() {
     assert_eq!(refused(volume.map_extents(volume.root(), 0, 1)), Errno::ENXIO);
     assert!(volume.map_extents(node, 0, 0).is_ok());
     volume.unmount().unwrap();
-    let volume = mount_with(&device, &[("inplace", Value::Bool(false))]);
+    let volume = mount_with(&device, &[("mmap", Value::Bool(false))]);
     assert_eq!(refused(volume.map_extents(volume.walk("f").unwrap().node, 0, 1)), Errno::ENXIO);
 }
 

@@ -143,7 +143,7 @@ pub fn options<'a>(changes: &[(&'a str, Value<'a>)]) -> Vec<(&'a str, Value<'a>)
         ("discard", Value::Bool(false)),
         ("quiet", Value::Bool(false)),
         ("errors", Value::Str("remount-ro")),
-        ("inplace", Value::Bool(true)),
+        ("mmap", Value::Bool(true)),
         ("bigdirs", Value::Bool(true)),
     ];
     all.retain(|(name, _)| changes.iter().all(|(changed, _)| changed != name));
