@@ -1,8 +1,8 @@
 //! Long names: thirteen UTF-16 units to a slot, the last piece first, before the slot of the short name.
 
 use super::entry::{LONG, SLOT_BYTES};
+use super::le16;
 use super::unicode::{NAME_MAX_UNITS, Units};
-use super::{le16, put16};
 
 /// Units in a slot.
 pub const SLOT_UNITS: usize = 13;
@@ -27,22 +27,24 @@ pub fn slots_for(units: usize) -> usize {
 
 /// Writes the slots of a long name, in the order of the directory.
 pub fn put(slots: &mut [u8], name: &[u16], checksum: u8) {
-    let count = slots_for(name.len());
-    for (place, slot) in slots.chunks_exact_mut(SLOT_BYTES).take(count).enumerate() {
-        let piece = count - place;
-        slot.fill(0);
-        slot[0] = piece as u8 | if place == 0 { LAST_PIECE } else { 0 };
-        (slot[11], slot[13]) = (LONG, checksum);
-        for (at, place) in PLACES.iter().enumerate() {
-            let index = (piece - 1) * SLOT_UNITS + at;
-            // One NUL ends a name that does not fill its last slot, and ones fill the rest.
-            let unit = match index.cmp(&name.len()) {
-                std::cmp::Ordering::Less => name[index],
-                std::cmp::Ordering::Equal => 0,
-                std::cmp::Ordering::Greater => 0xffff,
-            };
-            put16(slot, *place, unit);
+    let (slots, _) = slots.as_chunks_mut::<SLOT_BYTES>();
+    let pieces = name.chunks(SLOT_UNITS).enumerate();
+    for (slot, (at, piece)) in slots.iter_mut().rev().zip(pieces) {
+        // One NUL ends a name that does not fill its last slot, and ones fill the rest.
+        let mut units = [0xffff; SLOT_UNITS];
+        units[..piece.len()].copy_from_slice(piece);
+        if let Some(end) = units.get_mut(piece.len()) {
+            *end = 0;
         }
+        *slot = [0; SLOT_BYTES];
+        slot[0] = at as u8 + 1;
+        (slot[11], slot[13]) = (LONG, checksum);
+        for (unit, place) in units.iter().zip(PLACES) {
+            slot[place..place + 2].copy_from_slice(&unit.to_le_bytes());
+        }
+    }
+    if let Some(first) = slots.first_mut() {
+        first[0] |= LAST_PIECE;
     }
 }
 

@@ -142,6 +142,9 @@ fn legal(c: char) -> bool {
 
 /// A name that needs no long one, and its case flags. `flagged`: case flags may be used.
 pub fn plain(units: &[u16], flagged: bool) -> Option<([u8; 11], u8)> {
+    if units.len() > 12 {
+        return None;
+    }
     let mut short = [b' '; 11];
     let dot = units.iter().position(|unit| *unit == u16::from(b'.'));
     let (base, ext) = match dot {
@@ -224,6 +227,9 @@ impl Basis {
             self.lossy = true;
             return None;
         }
+        if c.is_ascii() && legal(c) {
+            return Some(c.to_ascii_uppercase() as u8);
+        }
         let mut upper = c.to_uppercase();
         let single = match (upper.next(), upper.next()) {
             (Some(upper), None) => upper,
@@ -243,14 +249,16 @@ impl Basis {
         (!self.lossy).then(|| self.with(self.base_len, b""))
     }
 
-    /// `STEMST~1.EXT`.
+    /// `STEMST~1.EXT`; numbers have one digit.
     pub fn numbered(&self, number: u32) -> [u8; 11] {
-        self.with(self.base_len, format!("~{number}").as_bytes())
+        self.with(self.base_len, &[b'~', b'0' + number as u8])
     }
 
     /// `ST1A2B~1.EXT`: what Windows does once a few numbers are taken.
     pub fn hashed(&self, hash: u16, number: u32) -> [u8; 11] {
-        self.with(self.base_len.min(2), format!("{hash:04X}~{number}").as_bytes())
+        let digit = |shift: u16| b"0123456789ABCDEF"[usize::from(hash >> shift & 0xf)];
+        let tail = [digit(12), digit(8), digit(4), digit(0), b'~', b'0' + number as u8];
+        self.with(self.base_len.min(2), &tail)
     }
 
     fn with(&self, base_len: usize, tail: &[u8]) -> [u8; 11] {

@@ -20,6 +20,18 @@ pub struct Units {
     len: usize,
 }
 
+/// A bit for each ASCII character that a long name may hold.
+const LEGAL_ASCII: u128 = {
+    let illegal = b"\"*/:<>?\\|";
+    // No control character but 0x7f, as Windows.
+    let (mut legal, mut at) = (!0_u128 << b' ', 0);
+    while at < illegal.len() {
+        legal &= !(1 << illegal[at]);
+        at += 1;
+    }
+    legal
+};
+
 /// Why a name cannot be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NameFlaw {
@@ -139,10 +151,14 @@ impl Units {
         if self.len == 0 {
             return Err(NameFlaw::Empty);
         }
-        let mut chars = char::decode_utf16(self.units().iter().copied());
-        let legal = chars.all(|c| {
-            c.is_ok_and(|c| c >= ' ' && !matches!(c, '"' | '*' | '/' | ':' | '<' | '>' | '?' | '\\' | '|'))
-        });
+        let ascii = self.units().iter().fold(0, |all, unit| all | unit) < 0x80;
+        let legal = match ascii {
+            true => self.units().iter().all(|unit| LEGAL_ASCII >> unit & 1 != 0),
+            false => {
+                let mut chars = char::decode_utf16(self.units().iter().copied());
+                chars.all(|c| c.is_ok_and(|c| !c.is_ascii() || LEGAL_ASCII >> u32::from(c) & 1 != 0))
+            }
+        };
         if legal { Ok(()) } else { Err(NameFlaw::Illegal) }
     }
 
