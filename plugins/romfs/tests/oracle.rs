@@ -135,7 +135,7 @@ fn options<'a>(given: &[(&'static str, Value<'a>)]) -> Vec<(&'static str, Value<
 
 /// The image that our own builder makes, on a device that is as long as it must be.
 fn built(dir: &Path, label: &str, align: u64) -> Vec<u8> {
-    let device = fake::Device::new(&vec![0xee; 8 << 20], 512);
+    let device = fake::Device::new(vec![0xee; 8 << 20], 512);
     let options = options(&[("d", Value::Path(dir)), ("V", Value::Str(label)), ("a", Value::Size(align))]);
     fake::format::<RomFs>(&device, &options).unwrap_or_else(|refusal| panic!("{refusal}"));
     let len = fake::probe::<RomFs>(&device, &[]).unwrap().unwrap().volume_bytes;
@@ -164,11 +164,11 @@ fn a_volume_that_cannot_be_made_says_why() {
         let given: Vec<_> = folder.into_iter().chain(wrong).collect();
         fake::format::<RomFs>(device, &options(&given)).unwrap_err()
     };
-    let small = fake::Device::new(&[0xee; 4096], 512);
+    let small = fake::Device::new([0xee; 4096], 512);
     let said = make(&small, None);
     assert!(said.errno == Errno::ENOSPC && said.to_string().contains("4096 bytes"), "{said}");
     assert_eq!(small.bytes(), [0xee; 4096], "nothing is written before it is known that it fits");
-    let large = fake::Device::new(&[0xee; 64 << 10], 512);
+    let large = fake::Device::new([0xee; 64 << 10], 512);
     for (wrong, word) in [
         (("a", Value::Size(24)), "power of two"),
         (("a", Value::Size(8)), "power of two"),
@@ -184,7 +184,7 @@ fn a_volume_that_cannot_be_made_says_why() {
         let said = make(&large, Some(wrong));
         assert!(said.to_string().contains(word), "{word}: {said}");
     }
-    assert_eq!(make(&fake::Device::new(&[0; 64 << 10], 512).read_only(true), None).errno, Errno::EROFS);
+    assert_eq!(make(&fake::Device::new([0; 64 << 10], 512).read_only(true), None).errno, Errno::EROFS);
     fs::write(dir.path().join("a"), "").unwrap();
     fs::write(dir.path().join("@a,b,1,2"), "").unwrap();
     let said = make(&large, None);
