@@ -37,6 +37,8 @@ use find::{Place, Source};
 use refusal::ImageError;
 use volume::{Attached, Use, Volume};
 
+use crate::base::Error;
+
 pub(super) use make::{MKFS_EXAMPLES, MKFS_USAGE, MkfsArgs, mkfs};
 
 #[derive(Subcommand)]
@@ -298,7 +300,8 @@ fn refuse_waiting(shell: &Shell, paths: &[OsString]) -> Done {
     for path in paths.iter().map(|p| p.as_bytes()) {
         let kind = shell.task.stat(path).map_or(0, |status| status.attr.file_type());
         if !matches!(kind, 0 | mode::S_IFREG | mode::S_IFDIR) {
-            return Err(ImageError::WouldWait { path: shown(path), kind: type_word(kind) }.into());
+            let refusal = ImageError::WouldWait { path: shown(path), kind: type_word(kind) };
+            return Err(Error::from(refusal).doing("cat").into());
         }
     }
     Ok(())
