@@ -698,5 +698,19 @@ pub struct FileSystemOps {
     /// Lets go what `map_extents` pinned. Absent: pins need no release. `[any thread] [brief]`
     #[sabi(last_prefix_field)]
     pub unpin: Option<unsafe extern "C" fn(fs: *mut c_void, node: u64, pin: u64)>,
+    /// Tells which parts of the medium are free, in order and apart, from the medium's byte `offset` on: at most
+    /// `capacity` extents (`stride` bytes apart), with a `file_offset` of 0. Answers the number of extents; with as many
+    /// as there was room for, the host asks again behind the last. It is a picture of this moment: nothing is pinned.
+    /// Absent: not known. `[any thread] [blocks] [services]`
+    pub free_extents: Option<
+        unsafe extern "C" fn(
+            fs: *mut c_void,
+            ctx: CtxIn,
+            offset: u64,
+            extents: *mut Extent,
+            capacity: u32,
+            stride: u32,
+        ) -> i64,
+    >,
 }
 growable!(FileSystemOps, min = 304, FileSystemOpsIn, FileSystemOpsOut);

@@ -172,9 +172,22 @@ static int64_t map_extents(void *fs, const nx_ctx *ctx, uint64_t node, uint64_t 
     return 1;
 }
 
+static int64_t free_extents(void *fs, const nx_ctx *ctx, uint64_t offset, nx_extent *extents, uint32_t capacity,
+                            uint32_t stride)
+{
+    extents[0] = (nx_extent){ 0, offset + 512, 512 };
+    if (lies(fs, "free-more")) return (int64_t)capacity + 1;
+    if (lies(fs, "free-beyond")) extents[0].medium_offset = UINT64_C(1) << 40;
+    if (lies(fs, "free-wraps")) extents[0].medium_offset = UINT64_MAX - 100;
+    if (lies(fs, "free-empty")) extents[0].len_bytes = 0;
+    if (lies(fs, "free-back") && offset > 0) extents[0].medium_offset = 0;
+    if (lies(fs, "free-of-file")) extents[0].file_offset = 1;
+    return 1;
+}
+
 static const nx_filesystem_ops ops = { .size = sizeof ops, .mount = mount, .unmount = unmount, .lookup = lookup,
     .getattr = getattr, .readlink = readlink, .readdir = readdir, .open = open, .read = get,
-    .map_extents = map_extents };
+    .map_extents = map_extents, .free_extents = free_extents };
 static const nx_driver driver = { sizeof driver, NX_KIND_FILESYSTEM, 0, 0, NX_STR("evil-fs"), &ops };
 DESCRIPTOR("evil-fs", "1.0.0", &driver, 1);
 NX_PLUGIN_ENTRY(evil_fs) { return host_major == NX_ABI_MAJOR ? &descriptor : NULL; }

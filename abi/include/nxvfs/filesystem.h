@@ -474,6 +474,13 @@ typedef struct nx_filesystem_ops {
 
     /* Lets go what `map_extents` pinned. Absent: pins need no release. [any thread] [brief] */
     void (*unpin)(void *fs, uint64_t node, uint64_t pin);
+
+    /* Tells which parts of the medium are free, in order and apart, from the medium's byte `offset` on: at
+     * most `capacity` extents (`stride` bytes apart), with a `file_offset` of 0. Answers the number of
+     * extents; with as many as there was room for, the host asks again behind the last. It is a picture of
+     * this moment: nothing is pinned. Absent: not known. [any thread] [blocks] [services] */
+    int64_t (*free_extents)(void *fs, const nx_ctx *ctx, uint64_t offset, nx_extent *extents,
+                            uint32_t capacity, uint32_t stride);
 } nx_filesystem_ops;
 
 #ifdef __cplusplus

@@ -14,7 +14,7 @@ mod sink;
 mod text;
 
 use std::ffi::OsString;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, CommandFactory, Parser, Subcommand};
@@ -127,6 +127,13 @@ an image does all of it or nothing; the others write nothing to it."
         /// For this shell
         shell: clap_complete::Shell,
     },
+    /// Write pages of the manual, one for each command
+    #[command(after_help = "Example:
+  nxvfs man ~/.local/share/man/man1")]
+    Man {
+        /// The folder, which is made if it is missing
+        dir: PathBuf,
+    },
 }
 
 #[derive(Args)]
@@ -137,6 +144,11 @@ struct ShellArgs {
     /// Run the commands of this file; '-' is standard input
     #[arg(value_name = "SCRIPT")]
     script: Option<PathBuf>,
+}
+
+fn manual(dir: &Path) -> failure::Done {
+    let written = std::fs::create_dir_all(dir).and_then(|()| clap_mangen::generate_to(Cli::command(), dir));
+    Ok(written.map_err(|e| crate::Error::from(e).doing(format_args!("man {}", dir.display())))?)
 }
 
 /// Runs the program with the process's arguments; answers its exit status.
@@ -155,6 +167,7 @@ pub fn main() -> ExitCode {
             clap_complete::generate(shell, &mut Cli::command(), "nxvfs", &mut script);
             out.bytes(&script)
         }
+        Top::Man { dir } => manual(&dir),
     };
     out.finish(done)
 }

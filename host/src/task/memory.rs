@@ -1,6 +1,7 @@
 //! Mapping: views by address and by value, addresses in place, and why a file maps as it does.
 
 use super::{Task, shown};
+use nxvfs_abi::Extent;
 use nxvfs_abi::types::{mode, open};
 
 use crate::base::{Errno, Result};
@@ -119,6 +120,28 @@ impl Task {
             }
         })?;
         Ok((borrow.address(), borrow.len()))
+    }
+
+    /// Which parts of the medium of a path's volume are free, in order; `None` where its file system does not know.
+    /// Errors: ENODEV a path of the host's own tree, EOVERFLOW more parts than can be told, and the file system's.
+    pub fn free_extents(&self, path: impl AsRef<[u8]>) -> Result<Option<Vec<Extent>>> {
+        const MAX: usize = 1 << 20;
+        let dentry = self.host.tree().find(&self.caller, &self.base(), path.as_ref(), Follow::Yes)?;
+        let Some(mount) = dentry.inode().mount() else { return Err(Errno::ENODEV.into()) };
+        let (mut all, mut offset): (Vec<Extent>, u64) = (Vec::new(), 0);
+        loop {
+            let more = match mount.volume().free_extents(&self.caller.ctx(), offset) {
+                Ok(more) => more,
+                Err(e) if e.errno() == Errno::ENOTSUP => return Ok(None),
+                Err(e) => return Err(e),
+            };
+            let Some(last) = more.last() else { return Ok(Some(all)) };
+            offset = last.medium_offset + last.len_bytes;
+            all.extend(more);
+            if all.len() > MAX {
+                return Err(Errno::EOVERFLOW.into());
+            }
+        }
     }
 
     /// What a shared read-only mapping of the whole file would get, and why not better. Errors: as for `stat`;

@@ -13,7 +13,8 @@ use std::process::Command;
 
 use common::{devices, genromfs, mount};
 use nxvfs_romfs::RomFs;
-use nxvfs_sdk::{Attr, fake, mode};
+use nxvfs_sdk::fake::Value;
+use nxvfs_sdk::{Attr, Errno, fake, mode};
 
 /// A device node as genromfs reads it from a file's name: `@name,type,major,minor`.
 fn device_node(file_name: &OsStr) -> Option<(Vec<u8>, u32, u64)> {
@@ -119,6 +120,78 @@ fn compare_image(image: &[u8], source: &Path) {
     }
 }
 
+/// All options of the builder, those that are given and the defaults of the others.
+fn options<'a>(given: &[(&'static str, Value<'a>)]) -> Vec<(&'static str, Value<'a>)> {
+    let defaults = [
+        ("d", Value::Path(Path::new(""))),
+        ("V", Value::Str("rom")),
+        ("a", Value::Size(16)),
+        ("A", Value::Str("")),
+        ("x", Value::Str("")),
+    ];
+    let others = defaults.into_iter().filter(|(name, _)| given.iter().all(|(other, _)| name != other));
+    given.iter().copied().chain(others).collect()
+}
+
+/// The image that our own builder makes, on a device that is as long as it must be.
+fn built(dir: &Path, label: &str, align: u64) -> Vec<u8> {
+    let device = fake::Device::new(vec![0xee; 8 << 20], 512);
+    let options = options(&[("d", Value::Path(dir)), ("V", Value::Str(label)), ("a", Value::Size(align))]);
+    fake::format::<RomFs>(&device, &options).unwrap_or_else(|refusal| panic!("{refusal}"));
+    let len = fake::probe::<RomFs>(&device, &[]).unwrap().unwrap().volume_bytes;
+    let mut image = device.bytes();
+    image.truncate(len.next_multiple_of(1024) as usize);
+    let rest = image.iter().rev().take_while(|byte| **byte == 0).count() as u64;
+    assert!(rest >= len.next_multiple_of(1024) - len, "filled up with zeros");
+    image
+}
+
+/// Both images of a tree are as the tree, and as long as each other.
+fn compare_both(dir: &Path, label: &str) {
+    let (theirs, ours) = (genromfs(dir, label), built(dir, label, 16));
+    compare_image(&theirs, dir);
+    compare_image(&ours, dir);
+    assert_eq!(ours.len(), theirs.len());
+}
+
+#[test]
+fn a_volume_that_cannot_be_made_says_why() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("file"), vec![1; 5000]).unwrap();
+    let folder = ("d", Value::Path(dir.path()));
+    let make = |device: &fake::Device, wrong: Option<(&'static str, Value<'_>)>| {
+        let folder = Some(folder).filter(|_| wrong.is_none_or(|(name, _)| name != "d"));
+        let given: Vec<_> = folder.into_iter().chain(wrong).collect();
+        fake::format::<RomFs>(device, &options(&given)).unwrap_err()
+    };
+    let small = fake::Device::new([0xee; 4096], 512);
+    let said = make(&small, None);
+    assert!(said.errno == Errno::ENOSPC && said.to_string().contains("4096 bytes"), "{said}");
+    assert_eq!(small.bytes(), [0xee; 4096], "nothing is written before it is known that it fits");
+    let large = fake::Device::new([0xee; 64 << 10], 512);
+    for (wrong, word) in [
+        (("a", Value::Size(24)), "power of two"),
+        (("a", Value::Size(8)), "power of two"),
+        (("a", Value::Size(1 << 40)), "power of two"),
+        (("A", Value::Str("32,*\n4096")), "ALIGN,PATTERN"),
+        (("A", Value::Str("x,*")), "power of two"),
+        (("x", Value::Str("[")), "pattern"),
+        (("V", Value::Str(&"l".repeat(256))), "255"),
+        (("d", Value::Path(Path::new(""))), "folder"),
+        (("d", Value::Path(&dir.path().join("none"))), "none"),
+        (("d", Value::Path(&dir.path().join("file"))), "file"),
+    ] {
+        let said = make(&large, Some(wrong));
+        assert!(said.to_string().contains(word), "{word}: {said}");
+    }
+    assert_eq!(make(&fake::Device::new([0; 64 << 10], 512).read_only(true), None).errno, Errno::EROFS);
+    fs::write(dir.path().join("a"), "").unwrap();
+    fs::write(dir.path().join("@a,b,1,2"), "").unwrap();
+    let said = make(&large, None);
+    assert!(said.errno == Errno::EEXIST && said.to_string().contains("one name"), "{said}");
+    assert!(large.bytes().iter().all(|byte| *byte == 0xee));
+}
+
 fn mkfifo(path: &Path) {
     assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
 }
@@ -147,7 +220,7 @@ fn every_kind_of_node_is_as_in_the_source() {
     }
     fs::write(at("a/b/c/na\u{ef}ve \u{4e2d}"), "utf-8").unwrap();
     fs::write(at("a/b/c").join(OsStr::from_bytes(b"\xff\xfe raw")), "raw").unwrap();
-    compare_image(&genromfs(dir.path(), "every kind"), dir.path());
+    compare_both(dir.path(), "every kind");
 }
 
 #[test]
@@ -166,7 +239,7 @@ fn hard_links_read_the_target_whatever_the_lengths_of_their_names() {
     fs::write(at("x/program"), "#!").unwrap();
     fs::set_permissions(at("x/program"), fs::Permissions::from_mode(0o700)).unwrap();
     fs::hard_link(at("x/program"), at("program as well")).unwrap();
-    compare_image(&genromfs(dir.path(), "links"), dir.path());
+    compare_both(dir.path(), "links");
 }
 
 #[test]
@@ -177,8 +250,8 @@ fn names_up_to_the_longest_and_labels_of_every_padding() {
     }
     for label_len in [0, 1, 15, 16, 17, 100] {
         let label = "v".repeat(label_len);
+        compare_both(dir.path(), &label);
         let image = genromfs(dir.path(), &label);
-        compare_image(&image, dir.path());
         let probed = fake::probe::<RomFs>(&devices(&image)[0], &[]).unwrap().unwrap();
         let expected: String = label.chars().take(64).collect();
         assert_eq!((probed.score, probed.label), (100, expected));
@@ -188,7 +261,7 @@ fn names_up_to_the_longest_and_labels_of_every_padding() {
 #[test]
 fn aligned_images_and_empty_ones() {
     let dir = tempfile::tempdir().unwrap();
-    compare_image(&genromfs(dir.path(), "empty"), dir.path());
+    compare_both(dir.path(), "empty");
     fs::create_dir(dir.path().join("sub")).unwrap();
     fs::write(dir.path().join("sub/one"), vec![1; 5000]).unwrap();
     fs::write(dir.path().join("two"), vec![2; 50]).unwrap();
@@ -201,12 +274,13 @@ fn aligned_images_and_empty_ones() {
         .status()
         .expect("genromfs is what romfs is judged by: install it (package genromfs)");
     assert!(run.success());
-    let image = fs::read(out.path()).unwrap();
-    compare_image(&image, dir.path());
-    let device = fake::Device::new(&image, 512).xip(true);
-    let volume = mount(&device);
-    let (extents, _) = volume.map_extents(volume.walk("sub/one").unwrap().node, 0, 5000).unwrap();
-    assert_eq!(extents[0].medium_offset % 4096, 0, "-a aligns the content");
+    for image in [fs::read(out.path()).unwrap(), built(dir.path(), "aligned", 4096)] {
+        compare_image(&image, dir.path());
+        let device = fake::Device::new(&image, 512).xip(true);
+        let volume = mount(&device);
+        let (extents, _) = volume.map_extents(volume.walk("sub/one").unwrap().node, 0, 5000).unwrap();
+        assert_eq!(extents[0].medium_offset % 4096, 0, "-a aligns the content");
+    }
 }
 
 #[test]
@@ -215,5 +289,5 @@ fn a_directory_of_two_thousand() {
     for number in 0..2000 {
         fs::write(dir.path().join(format!("file-{number}")), format!("{number}")).unwrap();
     }
-    compare_image(&genromfs(dir.path(), "many"), dir.path());
+    compare_both(dir.path(), "many");
 }

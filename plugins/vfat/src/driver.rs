@@ -275,6 +275,15 @@ impl FileSystem for VFat {
         self.map_file(node, offset, len, push)
     }
 
+    fn free_extents(
+        &self,
+        _ctx: &Ctx,
+        offset: u64,
+        push: &mut dyn FnMut(Extent) -> ControlFlow<()>,
+    ) -> Result<()> {
+        lock(&self.core).free_extents(&self.volume, offset, push)
+    }
+
     fn unpin(&self, node: u64, _pin: u64) {
         self.unpin_file(node);
     }

@@ -124,6 +124,16 @@ impl Space {
         (at - from).min(most)
     }
 
+    /// The free clusters at or after one, in rows.
+    pub(crate) fn free_from(&self, mut from: u32) -> impl Iterator<Item = Run> + '_ {
+        std::iter::from_fn(move || {
+            let start = self.next_free(from)?;
+            let run = Run { start, len: self.run_len(start, self.end - start) };
+            from = run.end();
+            Some(run)
+        })
+    }
+
     /// Takes up to `want` clusters in a row: from `goal` on if that is free, else where there are many.
     pub(crate) fn take(&mut self, goal: Option<u32>, want: u32) -> Option<Run> {
         if let Some(goal) = goal.filter(|goal| self.is_free(*goal)) {

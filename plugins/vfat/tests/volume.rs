@@ -288,6 +288,43 @@ fn a_reservation_lasts_until_the_last_close() {
 }
 
 #[test]
+fn free_space_is_told_in_order_and_is_all_that_statfs_counts() {
+    let device = empty(FLOPPY);
+    let volume = mount(&device);
+    let nodes = ["a", "b", "c", "d"].map(|name| file(&volume, volume.root(), name, &[7; 3000]));
+    volume.unlink(volume.root(), b"b").unwrap();
+    volume.forget(nodes[1], 1);
+    volume.sync().unwrap();
+    let (mut all, mut offset) = (Vec::new(), 0);
+    loop {
+        let more = volume.free_extents(offset).unwrap();
+        let Some(last) = more.last() else { break };
+        offset = last.medium_offset + last.len_bytes;
+        all.extend(more);
+    }
+    assert_eq!(all.iter().map(|e| e.len_bytes).sum::<u64>(), free(&volume) * 512);
+    assert!(all[0].len_bytes == 3072 && all.len() > 1, "where b was: {all:?}");
+    for name in ["a", "c", "d"] {
+        let node = volume.walk(name).unwrap().node;
+        let (extents, pin) = volume.map_extents(node, 0, 3000).unwrap();
+        let apart = |of: &nxvfs_sdk::Extent, free: &nxvfs_sdk::Extent| {
+            of.medium_offset + of.len_bytes <= free.medium_offset
+                || free.medium_offset + free.len_bytes <= of.medium_offset
+        };
+        assert!(extents.iter().all(|of| all.iter().all(|free| apart(of, free))), "{name}");
+        volume.unpin(node, pin);
+    }
+    // From the middle of a cluster on: the next one.
+    assert_eq!(
+        volume.free_extents(all[0].medium_offset + 1).unwrap()[0].medium_offset,
+        all[0].medium_offset + 512
+    );
+    assert_eq!(volume.free_extents(device.len_bytes()).unwrap(), []);
+    assert_eq!(volume.free_extents(u64::MAX).unwrap(), []);
+    end(volume, &device);
+}
+
+#[test]
 fn a_directory_does_not_move_into_itself_and_finds_its_new_parent() {
     let device = empty(FLOPPY);
     let volume = mount(&device);

@@ -295,3 +295,40 @@ fn wrong_arguments_are_told_with_the_right_ones() {
     place.refused(&["ls"], &[]);
     place.refused(&["mkdir"], &["/x"]);
 }
+
+/// Runs the program on a terminal; answers what a person sees there.
+fn on_terminal(args: &str, set: &[(&str, &str)]) -> String {
+    let program = super::run::nxvfs();
+    let line = format!("{} {args}", text(Path::new(program.get_program())));
+    let mut command = Command::new("script");
+    command.args(["-q", "-e", "-c", &line, "/dev/null"]).env("TERM", "xterm").env_remove("NO_COLOR");
+    command
+        .envs(program.get_envs().filter_map(|(name, value)| Some((name, value?))))
+        .envs(set.iter().copied());
+    let output = command.stdin(std::process::Stdio::null()).output();
+    let output = output.expect("script is needed: apt-get install bsdutils");
+    assert!(output.status.success(), "{output:?}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+#[test]
+fn names_have_colours_on_a_terminal_only_and_only_if_they_are_wanted() {
+    let rom = Rom::new();
+    let image = text(&rom.image);
+    for args in [format!("image ls {image}"), format!("image ls -l {image}"), format!("image tree {image}")] {
+        let told = on_terminal(&args, &[]);
+        let blue = told.find("\x1b[34m").unwrap_or_else(|| panic!("{told:?}"));
+        assert!(
+            told[blue..].starts_with("\x1b[34msub\x1b[0m") || told[blue..].starts_with("\x1b[34m/\x1b[0m"),
+            "{told:?}"
+        );
+        assert!(told.contains("\x1b[32mrun.sh\x1b[0m") && told.contains("\x1b[36mlink\x1b[0m"), "{told:?}");
+        assert!(!told.contains("mhello.txt"), "an ordinary file has none: {told:?}");
+        for set in [("NO_COLOR", "1"), ("TERM", "dumb")] {
+            assert!(!on_terminal(&args, &[set]).contains('\x1b'), "{set:?}");
+        }
+        assert!(!on_terminal(&format!("--json {args}"), &[]).contains('\x1b'));
+        let piped = run(&args.split(' ').collect::<Vec<_>>()).ok();
+        assert!(!piped.contains('\x1b'));
+    }
+}

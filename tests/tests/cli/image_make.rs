@@ -235,6 +235,16 @@ fn a_fat_volume_is_filled_while_it_is_made() {
     assert!(make(&["--size", "256K"]).failed().contains("(ENOSPC)"));
     assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 2, "nothing is left behind");
     assert!(make(&[]).failed().contains("--size makes it"));
+    let wrong = |from: &str, to: &str| {
+        run(&["mkfs", "-t", "vfat", "--size", "1M", "-o", to, "--from", from]).failed()
+    };
+    assert!(wrong(text(&tree.join("boot.bin")), text(&image)).contains("not a folder"));
+    assert!(wrong("/none", text(&image)).contains("(ENOENT)"));
+    assert!(wrong(text(&tree), "/none/x.img").contains("(ENOENT)"));
+    symlink("boot.bin", tree.join("link")).unwrap();
+    let said = make(&["--size", "4M"]).failed();
+    assert!(said.starts_with("nxvfs: mkfs: ") && said.contains("-L puts what links lead to"), "{said}");
+    fs::remove_file(tree.join("link")).unwrap();
     // Into a partition, or not at all.
     tool::blank(&image, 8 << 20);
     tool::ok("sfdisk", &["-q", text(&image)], "label: gpt\nsize=4M\nsize=1M\n");

@@ -94,6 +94,26 @@ fn the_picture_shows_every_file_with_its_place() {
 }
 
 #[test]
+fn what_a_removed_file_left_is_unused_and_not_metadata() {
+    let dir = tempfile::tempdir().unwrap();
+    let (image, picture) = (dir.path().join("fat.img"), dir.path().join("map.svg"));
+    mkfs_fat(&image, 1440, &["-F", "12"]);
+    let file = dir.path().join("file");
+    fs::write(&file, vec![0x77; 512 * 200]).unwrap();
+    for name in ["/a", "/b", "/c"] {
+        run(&["image", "put", text(&image), text(&file), name]).ok();
+    }
+    run(&["image", "rm", text(&image), "/b"]).ok();
+    run(&["image", "map", text(&image), "-o", text(&picture)]).ok();
+    let titles = titles(&fs::read_to_string(&picture).unwrap());
+    let metadata =
+        titles.iter().filter_map(|t| t.strip_prefix("metadata: ")?.split(' ').next()?.parse::<u64>().ok());
+    // The boot sector, the tables and the root directory.
+    assert_eq!(metadata.sum::<u64>(), 33 * 512, "{titles:?}");
+    assert!(titles.iter().any(|title| title.starts_with("unused: ")), "{titles:?}");
+}
+
+#[test]
 fn ten_thousand_files_are_a_tree_and_a_picture_of_bounded_size() {
     let dir = tempfile::tempdir().unwrap();
     let tree = dir.path().join("tree");

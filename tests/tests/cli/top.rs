@@ -115,3 +115,20 @@ fn completions_are_scripts() {
     }
     assert_eq!(run(&["completions", "csh"]).status, 2);
 }
+
+#[test]
+fn pages_of_the_manual_are_written_for_every_command() {
+    let dir = tempfile::tempdir().unwrap();
+    let pages = dir.path().join("share/man1");
+    assert_eq!(run(&["man", pages.to_str().unwrap()]).ok(), "");
+    for (page, word) in
+        [("nxvfs.1", "image"), ("nxvfs-shell.1", "commands"), ("nxvfs-image-put.1", "HOSTPATH")]
+    {
+        let text = std::fs::read_to_string(pages.join(page)).unwrap();
+        assert!(text.contains(".TH ") && text.contains(word), "{page}: {text}");
+    }
+    let file = dir.path().join("file");
+    std::fs::write(&file, "").unwrap();
+    assert!(run(&["man", file.to_str().unwrap()]).failed().contains("file"));
+    assert_eq!(run(&["man"]).status, 2);
+}

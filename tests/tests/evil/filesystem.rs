@@ -208,6 +208,22 @@ fn extents_that_cannot_be() {
 }
 
 #[test]
+fn free_space_that_cannot_be() {
+    for (lie, parts) in [
+        ("free-more", "257 extents of 256"),
+        ("free-beyond", "at 1099511627776"),
+        ("free-wraps", "at 18446744073709551515"),
+        ("free-empty", "0 free bytes"),
+        ("free-back", "at 0, from 1024 on"),
+        ("free-of-file", "512 free bytes"),
+    ] {
+        let board = lying_on_disk(lie);
+        caught(&board, board.task().free_extents("/evil").map(drop), "free_extents", &[parts]);
+        assert_eq!(board.read("/evil/file").len(), 8192);
+    }
+}
+
+#[test]
 fn extents_that_are_not_one_piece_are_put_together_or_copied() {
     for (lie, parts, tier) in
         [("extents-apart", "pieces", Tier::Xip), ("extents-none", "no place", Tier::Ram)]

@@ -149,6 +149,7 @@ structs! {
             size flags probe mount unmount remount statfs sync format check lookup forget getattr setattr readlink
             symlink link mknod mkdir unlink rmdir rename create readdir open release read write flush fsync fallocate
             seek getxattr setxattr listxattr removexattr ioctl map_extents unpin
+            free_extents
         }
     }
     services {

@@ -306,6 +306,23 @@ impl<T: FileSystem> Mounted<T> {
         Ok((extents, pin))
     }
 
+    /// Which parts of the medium are free, from a byte of it on, at most 16 extents.
+    pub fn free_extents(&self, offset: u64) -> Result<Vec<Extent>> {
+        let mut extents = [Extent::default(); EXTENTS];
+        let first = extents.as_mut_ptr();
+        let stride = size_of::<Extent>() as u32;
+        let count = ask!(self, call, free_extents(offset, first, EXTENTS as u32, stride))?;
+        demand(count <= EXTENTS as u64, format_args!("free_extents answered {count} of {EXTENTS} extents"));
+        let (mut next, medium) = (offset, self.device.as_ref().map_or(0, Device::len_bytes));
+        for extent in &extents[..count as usize] {
+            let end = extent.medium_offset.checked_add(extent.len_bytes).filter(|end| *end <= medium);
+            let fits = extent.medium_offset >= next && extent.len_bytes > 0 && extent.file_offset == 0;
+            demand(fits && end.is_some(), format_args!("free_extents answered {extent:?} from {offset} on"));
+            next = end.unwrap_or(next);
+        }
+        Ok(extents[..count as usize].to_vec())
+    }
+
     /// Lets a pin go.
     pub fn unpin(&self, node: u64, pin: u64) {
         // SAFETY: `fs` is what `mount` stored and is not ended.

@@ -204,6 +204,16 @@ pub trait FileSystem: Sized + Send + Sync + 'static {
     ) -> Result<u64> {
         absent()
     }
+    /// Which parts of the medium are free, in order and apart, from the medium's byte `offset` on: hands extents with a
+    /// `file_offset` of 0 to `push` until it answers `Break`.
+    fn free_extents(
+        &self,
+        ctx: &Ctx,
+        offset: u64,
+        push: &mut dyn FnMut(Extent) -> ControlFlow<()>,
+    ) -> Result<()> {
+        absent()
+    }
     /// Lets a pin go.
     fn unpin(&self, node: u64, pin: u64) {}
 }

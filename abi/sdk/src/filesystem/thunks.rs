@@ -52,6 +52,7 @@ pub const fn table<T: FileSystem>() -> FileSystemOps {
         ioctl: Some(ioctl::<T>),
         map_extents: Some(map_extents::<T>),
         unpin: Some(unpin::<T>),
+        free_extents: Some(free_extents::<T>),
     }
 }
 
@@ -350,6 +351,23 @@ thunk!(
         if !pin.is_null() {
             pin.write(token);
         }
+        Ok(i64::from(count))
+    }
+);
+thunk!(
+    free_extents(offset: u64, extents: *mut Extent, capacity: u32, stride: u32) -> i64,
+    run,
+    |ctx, fs| {
+        let mut count = 0_u32;
+        let mut push = |extent: Extent| {
+            if count >= capacity {
+                return ControlFlow::Break(());
+            }
+            extents.byte_add(count as usize * stride as usize).write(extent);
+            count += 1;
+            if count == capacity { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        fs.free_extents(&ctx, offset, &mut push)?;
         Ok(i64::from(count))
     }
 );

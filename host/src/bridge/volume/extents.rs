@@ -87,6 +87,37 @@ impl Volume {
         None
     }
 
+    /// Which parts of the medium are free, from a byte of it on, in order: at most as many as fit into an answer, and none
+    /// where there are no more. Checked: inside the medium, in order. Errors: ENOTSUP it does not know.
+    pub fn free_extents(&self, ctx: &Ctx, offset: u64) -> Result<Vec<Extent>> {
+        const CAPACITY: usize = 256;
+        let Some(free) = self.ops.free_extents else { return Err(Errno::ENOTSUP.into()) };
+        let mut extents = [Extent::default(); CAPACITY];
+        let (first, stride) = (extents.as_mut_ptr(), size_of::<Extent>() as u32);
+        let answer = self.instance.call(ctx, |fs, c| {
+            // SAFETY: room for `CAPACITY` extents, valid until the call returns.
+            unsafe { free(fs, c, offset, first, CAPACITY as u32, stride) }
+        });
+        let count = absent_is(answer, Errno::ENOTSUP)?;
+        let Some(extents) = usize::try_from(count).ok().and_then(|count| extents.get(..count)) else {
+            return Err(self.instance.lie("free_extents", format!("{count} extents of {CAPACITY}")));
+        };
+        let mut at = offset;
+        for e in extents {
+            let end = e.medium_offset.checked_add(e.len_bytes).filter(|end| *end <= self.medium_len_bytes);
+            match end {
+                Some(end) if e.medium_offset >= at && e.len_bytes > 0 && e.file_offset == 0 => at = end,
+                _ => {
+                    let (from, len, medium) = (e.medium_offset, e.len_bytes, self.medium_len_bytes);
+                    let claim =
+                        format!("{len} free bytes at {from}, from {at} on, on a medium of {medium} bytes");
+                    return Err(self.instance.lie("free_extents", claim));
+                }
+            }
+        }
+        Ok(extents.to_vec())
+    }
+
     /// Lets a pin go.
     pub fn unpin(&self, node: u64, pin: u64) {
         if let Some(unpin) = self.ops.unpin {

@@ -47,7 +47,7 @@ pub(super) use list::Ls;
 pub(super) use mkfs::{Options, Request};
 pub(super) use modinfo::{Info, show_info};
 pub(super) use names::Mkdir;
-pub(super) use places::{Identity, basename, identity, is_directory, names as names_in};
+pub(super) use places::{Identity, basename, entries, identity, is_directory, names as names_in};
 pub(super) use remove::Rm;
 pub(super) use session::show_help;
 pub(super) use stat::{Document as StatDocument, Stat};

@@ -105,15 +105,20 @@ pub(super) fn without_mounts(shell: &Shell, path: &[u8]) -> Result<()> {
 
 /// The names in a directory without `.` and `..`, sorted. An error on the way is told and what was read is used.
 pub(in crate::cli) fn names(shell: &mut Shell, command: &str, dir: &[u8]) -> Result<Vec<Vec<u8>>> {
-    let (mut names, mut trouble) = (Vec::new(), None);
+    Ok(entries(shell, command, dir)?.into_iter().map(|(name, _)| name).collect())
+}
+
+/// As [`names`], with the type of each (`S_IFMT` bits of the mode); 0 where only its status tells.
+pub(in crate::cli) fn entries(shell: &mut Shell, command: &str, dir: &[u8]) -> Result<Vec<(Vec<u8>, u32)>> {
+    let (mut entries, mut trouble) = (Vec::new(), None);
     for record in shell.task.opendir(dir)? {
         match record {
             Ok(record) if record.name == b"." || record.name == b".." => {}
-            Ok(_) if names.len() == MAX_ENTRIES => {
+            Ok(_) if entries.len() == MAX_ENTRIES => {
                 trouble = Some(ShellError::LargeDirectory { path: shown(dir), max: MAX_ENTRIES }.into());
                 break;
             }
-            Ok(record) => names.push(record.name),
+            Ok(record) => entries.push((record.name, record.file_type)),
             Err(error) => {
                 trouble = Some(error);
                 break;
@@ -123,8 +128,8 @@ pub(in crate::cli) fn names(shell: &mut Shell, command: &str, dir: &[u8]) -> Res
     if let Some(error) = trouble {
         shell.complain(&about(command, dir)(error));
     }
-    names.sort_unstable();
-    Ok(names)
+    entries.sort_unstable();
+    Ok(entries)
 }
 
 #[cfg(test)]

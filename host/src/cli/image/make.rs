@@ -30,7 +30,7 @@ use crate::plugin::manifest::ParamType;
 pub(in crate::cli) const MKFS_USAGE: &str =
     "nxvfs mkfs -t FS -o IMAGE [--size SIZE] [--part N] [OPTIONS] [--from DIR | DIR]";
 pub(in crate::cli) const MKFS_EXAMPLES: &str = "Examples:
-  nxvfs mkfs -t romfs -o rom.img -V boot -A 4096,*.bin tree
+  nxvfs mkfs -t romfs -o rom.img -V boot -A '4096,*.bin' tree
   nxvfs mkfs -t vfat -o card.img --size 64M
   nxvfs mkfs -t vfat -o card.img --size 64M -F 32 -n DATA --from tree
   nxvfs mkfs -t vfat -o disk.img --part 1
@@ -76,7 +76,7 @@ fn parse(
     let part = Arg::new("part").long("part").value_name("N").value_parser(value_parser!(u32));
     let from = Arg::new("from").long("from").value_name("DIR").value_parser(value_parser!(PathBuf));
     let folder = Arg::new("folder").value_name("DIR").value_parser(value_parser!(PathBuf));
-    let follow = Arg::new("dereference").long("dereference").action(clap::ArgAction::SetTrue);
+    let follow = Arg::new("dereference").short('L').long("dereference").action(clap::ArgAction::SetTrue);
     let command = Options::command(&host, "mkfs", &args.words)?
         .override_usage(MKFS_USAGE)
         .after_help(MKFS_EXAMPLES)
@@ -96,6 +96,13 @@ fn parse(
         }
         Err(help) => out.bytes(help.render().to_string().as_bytes()).map(|()| None),
     }
+}
+
+/// An error without the name of the temporary file around it.
+fn without_path(error: std::io::Error) -> std::io::Error {
+    let inner =
+        error.get_ref().and_then(|inner| inner.source()).and_then(|e| e.downcast_ref::<std::io::Error>());
+    inner.and_then(std::io::Error::raw_os_error).map_or(error, std::io::Error::from_raw_os_error)
 }
 
 struct Job<'g> {
@@ -166,7 +173,7 @@ impl<'g> Job<'g> {
             .prefix(".nxvfs-")
             .permissions(Permissions::from_mode(0o666))
             .tempfile_in(folder)
-            .map_err(system(&self.image))?;
+            .map_err(|e| system(&self.image)(without_path(e)))?;
         file.as_file().set_len(size.unwrap_or(ROOM_BYTES)).map_err(system(&self.image))?;
         let given = [("file", file.path().display().to_string()), ("ro", "n".to_owned())];
         let given = given.map(|(name, value)| (name.to_owned(), Some(value)));

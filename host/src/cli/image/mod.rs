@@ -37,6 +37,8 @@ use find::{Place, Source};
 use refusal::ImageError;
 use volume::{Attached, Use, Volume};
 
+use crate::base::Error;
+
 pub(super) use make::{MKFS_EXAMPLES, MKFS_USAGE, MkfsArgs, mkfs};
 
 #[derive(Subcommand)]
@@ -204,11 +206,32 @@ could not be made, 2 wrong usage.")]
     },
 }
 
+impl ImageCommand {
+    /// As the user wrote it.
+    fn name(&self) -> &'static str {
+        match self {
+            Self::Ls { .. } => "ls",
+            Self::Tree { .. } => "tree",
+            Self::Stat { .. } => "stat",
+            Self::Cat { .. } => "cat",
+            Self::Get { .. } => "get",
+            Self::Put { .. } => "put",
+            Self::Rm { .. } => "rm",
+            Self::Mkdir { .. } => "mkdir",
+            Self::Mv { .. } => "mv",
+            Self::Info { .. } => "info",
+            Self::Map { .. } => "map",
+            Self::Check { .. } => "check",
+        }
+    }
+}
+
 /// Runs a command of `nxvfs image`.
 pub(super) fn main(command: ImageCommand, globals: &Globals, out: Output) -> ExitCode {
     use commands::Command;
+    let job = Job { name: command.name(), globals };
     let shell_command = |source: &Source, how, command, out| {
-        with_volume(globals, source, how, out, |shell, _| commands::run(command, shell))
+        job.run(source, how, out, |shell, _| commands::run(command, shell))
     };
     match command {
         ImageCommand::Ls { source, mut list } => {
@@ -218,20 +241,18 @@ pub(super) fn main(command: ImageCommand, globals: &Globals, out: Output) -> Exi
             shell_command(&source, Use::Read, Command::Ls(list), out)
         }
         ImageCommand::Tree { source, path } => {
-            with_volume(globals, &source, Use::Read, out, |shell, _| tree::tree(shell, path.as_bytes()))
+            job.run(&source, Use::Read, out, |shell, _| tree::tree(shell, path.as_bytes()))
         }
         ImageCommand::Stat { source, stat } => shell_command(&source, Use::Read, Command::Stat(stat), out),
-        ImageCommand::Cat { source, cat } => with_volume(globals, &source, Use::Read, out, |shell, _| {
+        ImageCommand::Cat { source, cat } => job.run(&source, Use::Read, out, |shell, _| {
             refuse_waiting(shell, &cat.paths)?;
             commands::run(Command::Cat(cat), shell)
         }),
         ImageCommand::Get { source, path, to } => {
-            with_volume(globals, &source, Use::Read, out, |shell, _| get::get(shell, path.as_bytes(), &to))
+            job.run(&source, Use::Read, out, |shell, _| get::get(shell, path.as_bytes(), &to))
         }
         ImageCommand::Put { source, dereference, from, to } => {
-            with_volume(globals, &source, Use::Change, out, |shell, _| {
-                put::put(shell, &from, to.as_bytes(), dereference)
-            })
+            job.run(&source, Use::Change, out, |shell, _| put::put(shell, &from, to.as_bytes(), dereference))
         }
         ImageCommand::Rm { source, remove } => shell_command(&source, Use::Change, Command::Rm(remove), out),
         ImageCommand::Mkdir { source, mkdir } => {
@@ -239,34 +260,39 @@ pub(super) fn main(command: ImageCommand, globals: &Globals, out: Output) -> Exi
         }
         ImageCommand::Mv { source, rename } => shell_command(&source, Use::Change, Command::Mv(rename), out),
         ImageCommand::Info { source } => {
-            with_volume(globals, &source, Use::Map, out, |shell, place| info::info(shell, &source, place))
+            job.run(&source, Use::Map, out, |shell, place| info::info(shell, &source, place))
         }
         ImageCommand::Map { source, output } => {
-            with_volume(globals, &source, Use::Map, out, |shell, place| {
-                map::map(shell, &source, place, &output)
-            })
+            job.run(&source, Use::Map, out, |shell, place| map::map(shell, &source, place, &output))
         }
         ImageCommand::Check { source, repair } => check(&source, repair, globals, out),
     }
 }
 
-/// Runs a command with the volume of an image at the root. What it changed reaches the image if it succeeded.
-fn with_volume(
-    globals: &Globals,
-    source: &Source,
-    how: Use,
-    out: Output,
-    act: impl FnOnce(&mut Shell, &Place) -> Done,
-) -> ExitCode {
-    let volume = match Volume::open(globals, source, how) {
-        Ok(volume) => volume,
-        Err(error) => return out.finish(Err(error.doing("image").into())),
-    };
-    let mut shell = Shell::for_one(volume.host(), out);
-    let done = act(&mut shell, &volume.place);
-    let (out, done) = shell.end(done);
-    let ended = volume.end(done.is_ok());
-    out.finish(done.and(ended.map_err(Failure::from)))
+struct Job<'g> {
+    name: &'static str,
+    globals: &'g Globals,
+}
+
+impl Job<'_> {
+    /// Runs a command with the volume of an image at the root. What it changed reaches the image if it succeeded.
+    fn run(
+        &self,
+        source: &Source,
+        how: Use,
+        out: Output,
+        act: impl FnOnce(&mut Shell, &Place) -> Done,
+    ) -> ExitCode {
+        let volume = match Volume::open(self.globals, source, how) {
+            Ok(volume) => volume,
+            Err(error) => return out.finish(Err(error.doing(self.name).into())),
+        };
+        let mut shell = Shell::for_one(volume.host(), out);
+        let done = act(&mut shell, &volume.place);
+        let (out, done) = shell.end(done);
+        let ended = volume.end(done.is_ok()).map_err(|error| error.doing(self.name));
+        out.finish(done.and(ended.map_err(Failure::from)))
+    }
 }
 
 /// Refuses to read what waits for somebody who never comes.
@@ -274,7 +300,8 @@ fn refuse_waiting(shell: &Shell, paths: &[OsString]) -> Done {
     for path in paths.iter().map(|p| p.as_bytes()) {
         let kind = shell.task.stat(path).map_or(0, |status| status.attr.file_type());
         if !matches!(kind, 0 | mode::S_IFREG | mode::S_IFDIR) {
-            return Err(ImageError::WouldWait { path: shown(path), kind: type_word(kind) }.into());
+            let refusal = ImageError::WouldWait { path: shown(path), kind: type_word(kind) };
+            return Err(Error::from(refusal).doing("cat").into());
         }
     }
     Ok(())

@@ -126,32 +126,48 @@ impl BlockMedium for Overlay {
         if !self.writable {
             return Err(Errno::EROFS.into());
         }
-        let start = start * u64::from(SECTOR_BYTES);
+        let mut at = start * u64::from(SECTOR_BYTES);
         let mut changes = lock(&self.changes);
         let Changes { journal, blocks, slots } = &mut *changes;
         let journal = match journal {
             Some(journal) => journal,
             None => journal.insert(Journal::create(&self.journal)?),
         };
-        for (block, skip, piece) in pieces(start, buf.len()) {
+        while !buf.is_empty() {
+            let (block, skip, piece) = pieces(at, buf.len()).next().ok_or(Errno::EINVAL)?;
             let there = blocks.get(&block).copied();
-            let slot = there.unwrap_or(*slots);
-            if piece == BLOCK_BYTES {
-                journal.write(slot, &buf[..piece])?;
-            } else {
-                let mut whole = [0; BLOCK_BYTES];
-                match there {
-                    Some(slot) => journal.read(slot, &mut whole)?,
-                    None => read_padded(&self.image.file, &mut whole, block * BLOCK_BYTES as u64)?,
+            let done = match there {
+                // Whole blocks that are new follow each other in the journal, too: one write for all.
+                None if piece == BLOCK_BYTES => {
+                    let new = (block..).take(buf.len() / BLOCK_BYTES);
+                    let new: Vec<u64> = new.take_while(|block| !blocks.contains_key(block)).collect();
+                    let len = new.len() * BLOCK_BYTES;
+                    journal.write(*slots, &buf[..len])?;
+                    blocks.extend(new.into_iter().zip(*slots..));
+                    *slots += (len / BLOCK_BYTES) as u64;
+                    len
                 }
-                whole[skip..skip + piece].copy_from_slice(&buf[..piece]);
-                journal.write(slot, &whole)?;
-            }
-            if there.is_none() {
-                blocks.insert(block, slot);
-                *slots += 1;
-            }
-            buf = &buf[piece..];
+                Some(slot) if piece == BLOCK_BYTES => {
+                    journal.write(slot, &buf[..piece])?;
+                    piece
+                }
+                there => {
+                    let mut whole = [0; BLOCK_BYTES];
+                    match there {
+                        Some(slot) => journal.read(slot, &mut whole)?,
+                        None => read_padded(&self.image.file, &mut whole, block * BLOCK_BYTES as u64)?,
+                    }
+                    whole[skip..skip + piece].copy_from_slice(&buf[..piece]);
+                    journal.write(there.unwrap_or(*slots), &whole)?;
+                    if there.is_none() {
+                        blocks.insert(block, *slots);
+                        *slots += 1;
+                    }
+                    piece
+                }
+            };
+            buf = &buf[done..];
+            at += done as u64;
         }
         Ok(())
     }

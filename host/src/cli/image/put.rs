@@ -24,9 +24,9 @@ use crate::tree::Stat;
 pub(super) fn put(shell: &mut Shell, sources: &[PathBuf], to: &[u8], follow: bool) -> Done {
     let directory = shell.task.stat(to).is_ok_and(|s| is_directory(&s));
     if !directory && (sources.len() > 1 || to.ends_with(b"/")) {
-        return Err(ImageError::NoDirectory { path: shown(to) }.into());
+        return Err(Error::from(ImageError::NoDirectory { path: shown(to) }).doing("put").into());
     }
-    let mut putter = Putter::new(shell, sources, follow);
+    let mut putter = Putter::new("put", shell, sources, follow);
     for source in sources {
         let to = match source.file_name() {
             Some(name) if directory => join(to, name.as_bytes()),
@@ -37,13 +37,18 @@ pub(super) fn put(shell: &mut Shell, sources: &[PathBuf], to: &[u8], follow: boo
     Ok(())
 }
 
-/// Puts what is in a folder into the root of a volume.
+/// Puts what is in a folder into the root of a volume, for mkfs.
 pub(super) fn fill(shell: &mut Shell, folder: &Path, follow: bool) -> Done {
-    let mut putter = Putter::new(shell, &[folder.to_owned()], follow);
+    if !fs::metadata(folder).map_err(system(folder))?.is_dir() {
+        return Err(ImageError::NotFolder { path: folder.display().to_string() }.into());
+    }
+    let mut putter = Putter::new("mkfs", shell, &[folder.to_owned()], follow);
     putter.one(shell, folder, b"/", true)
 }
 
 struct Putter {
+    /// Whose errors they are.
+    command: &'static str,
     progress: Progress,
     /// Links are followed.
     follow: bool,
@@ -69,18 +74,20 @@ fn is_final(error: &Error) -> bool {
 }
 
 impl Putter {
-    fn new(shell: &Shell, sources: &[PathBuf], follow: bool) -> Self {
+    fn new(command: &'static str, shell: &Shell, sources: &[PathBuf], follow: bool) -> Self {
         let total = || sources.iter().map(|s| total(s)).fold(0, u64::saturating_add);
         let progress = Progress::new(shell.out.json, total);
         let buf = vec![0; BUFFER_BYTES];
-        Self { progress, follow, written: Written::default(), above: Vec::new(), buf }
+        Self { command, progress, follow, written: Written::default(), above: Vec::new(), buf }
     }
 
     fn one(&mut self, shell: &mut Shell, from: &Path, to: &[u8], named: bool) -> Done {
         match self.node(shell, from, to, named) {
-            Err(error) if is_final(&error) => Err(about("put", from.as_os_str().as_bytes())(error).into()),
+            Err(error) if is_final(&error) => {
+                Err(about(self.command, from.as_os_str().as_bytes())(error).into())
+            }
             Err(error) => {
-                let error = about("put", from.as_os_str().as_bytes())(error);
+                let error = about(self.command, from.as_os_str().as_bytes())(error);
                 self.progress.aside(|| shell.complain(&error));
                 Ok(())
             }

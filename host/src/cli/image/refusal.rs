@@ -55,7 +55,10 @@ teach! {
             what: "a {there} is there already", place: "{path}", expected: "a {kind} or nothing";
         /// Several things for one name.
         NoDirectory { path: String } => ENOTDIR, what: "not a directory", place: "{path}",
-            expected: "a directory for what has no name of its own";
+            expected: "a directory, as several things shall go there, or the path ends in a slash";
+        /// A file where a folder is needed.
+        NotFolder { path: String } => ENOTDIR, what: "not a folder", place: "{path}",
+            expected: "a folder whose files the volume gets";
         /// Two names of the host that the volume cannot tell apart.
         SameName { path: String } => EEXIST, what: "two files get one name on the volume", place: "{path}",
             found: "another file of the same command there", remedy: "rename one: upper and lower case may be one here";

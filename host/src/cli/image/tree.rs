@@ -5,7 +5,7 @@ use std::io::Write;
 use nxvfs_abi::types::mode;
 
 use crate::base::Error;
-use crate::cli::commands::{Identity, StatDocument, identity, is_directory, names_in as names};
+use crate::cli::commands::{Identity, StatDocument, entries, identity, is_directory};
 use crate::cli::failure::{Done, ShellError, about};
 use crate::cli::shell::Shell;
 use crate::cli::text::{join, shown};
@@ -60,26 +60,32 @@ impl Picture {
             shell.complain(&Error::from(ShellError::Cycle { path: shown(path) }).doing("tree"));
             return Ok(());
         }
-        let names = match names(shell, "tree", path) {
-            Ok(names) => names,
+        let entries = match entries(shell, "tree", path) {
+            Ok(entries) => entries,
             Err(error) => {
                 shell.complain(&about("tree", path)(error));
                 return Ok(());
             }
         };
         self.above.push(identity(status));
-        let count = names.len();
-        for (number, name) in names.into_iter().enumerate() {
-            self.entry(shell, &join(path, &name), &name, number + 1 == count)?;
+        let count = entries.len();
+        for (number, (name, kind)) in entries.into_iter().enumerate() {
+            self.entry(shell, &join(path, &name), &name, kind, number + 1 == count)?;
         }
         self.above.pop();
         Ok(())
     }
 
-    fn entry(&mut self, shell: &mut Shell, path: &[u8], name: &[u8], last: bool) -> Done {
-        let status = shell.task.lstat(path);
+    fn entry(&mut self, shell: &mut Shell, path: &[u8], name: &[u8], kind: u32, last: bool) -> Done {
         shell.out.bytes(self.lead.as_bytes())?;
         shell.out.bytes(if last { "└── " } else { "├── " }.as_bytes())?;
+        // Of most files nothing more is needed, and looking at each would take longer than everything else.
+        if !matches!(kind, 0 | mode::S_IFDIR | mode::S_IFLNK) && !shell.out.coloured() {
+            self.files += 1;
+            shell.out.name(name)?;
+            return Ok(writeln!(shell.out)?);
+        }
+        let status = shell.task.lstat(path);
         shell.out.kind_name(name, status.as_ref().map_or(0, |s| s.attr.mode))?;
         let status = match status {
             Ok(status) => status,

@@ -11,10 +11,11 @@ mod nodes;
 mod recover;
 mod rename;
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
-use nxvfs_sdk::{Errno, Fail, Result, Timespec};
+use nxvfs_sdk::{Errno, Extent, Fail, Result, Timespec};
 
 use crate::bits::Bits;
 use crate::dir::{Dir, Style};
@@ -22,7 +23,7 @@ use crate::disk::Disk;
 use crate::fat::Fat;
 use crate::format::fsinfo::{FSINFO_BYTES, FsInfo};
 use crate::format::unicode::{Name, Units};
-use crate::format::{Kind, Layout};
+use crate::format::{FIRST_CLUSTER, Kind, Layout};
 use crate::hash::NumberMap;
 use crate::inode::Inode;
 use crate::options::Options;
@@ -176,6 +177,29 @@ impl Core {
         }
         let reserved = self.reserved_clusters;
         Ok(self.space(volume)?.free() + reserved)
+    }
+
+    /// Hands out which parts of the medium are free, from a byte of it on. What was set aside for files is not.
+    pub(crate) fn free_extents(
+        &mut self,
+        volume: &Volume,
+        offset: u64,
+        push: &mut dyn FnMut(Extent) -> ControlFlow<()>,
+    ) -> Result<()> {
+        // What waits for a commit is free after it.
+        self.free_clusters(volume)?;
+        let layout = &volume.layout;
+        let cluster_bytes = u64::from(layout.cluster_bytes());
+        let skipped = offset.saturating_sub(layout.data_start).div_ceil(cluster_bytes);
+        let Ok(first) = u32::try_from(skipped + u64::from(FIRST_CLUSTER)) else { return Ok(()) };
+        for run in self.space(volume)?.free_from(first) {
+            let (medium_offset, len_bytes) =
+                (layout.cluster_start(run.start), u64::from(run.len) * cluster_bytes);
+            if push(Extent { file_offset: 0, medium_offset, len_bytes }).is_break() {
+                break;
+            }
+        }
+        Ok(())
     }
 
     /// Puts a node on the list of those that differ from the medium.

@@ -1,8 +1,9 @@
 //! The medium as a row of pieces, each with its owner.
 
-use crate::base::Result;
+use nxvfs_abi::Extent;
 
 use super::super::survey::Survey;
+use crate::base::Result;
 
 /// Who owns a piece of the medium.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -11,7 +12,7 @@ pub(super) enum Owner {
     File { number: usize, extent: usize },
     /// The file system: tables, directories, headers.
     Metadata,
-    /// Nobody: no file, and nothing but zeros.
+    /// Nobody, as the file system says; or as nothing but zeros is there.
     Nobody,
 }
 
@@ -30,25 +31,27 @@ pub(super) struct Layout {
 }
 
 impl Layout {
-    /// Puts the extents of all files into order, and what is between them. `is_zero` looks at the medium.
+    /// Puts the extents of all files and the free parts into order, and what is between them. `is_zero` looks at the medium.
     pub(super) fn new(
         survey: &Survey,
+        free: &[Extent],
         len_bytes: u64,
         is_zero: impl Fn(u64, u64) -> Result<bool>,
     ) -> Result<Self> {
-        let mut files: Vec<Piece> = Vec::new();
+        let piece = |at: &Extent, owner| {
+            let end = at.medium_offset.saturating_add(at.len_bytes).min(len_bytes);
+            Piece { start: at.medium_offset, end, owner }
+        };
+        let mut known: Vec<Piece> = free.iter().map(|at| piece(at, Owner::Nobody)).collect();
         for (number, file) in survey.files.iter().enumerate() {
-            for (extent, at) in file.extents.iter().enumerate() {
-                let end = at.medium_offset.saturating_add(at.len_bytes).min(len_bytes);
-                if at.medium_offset < end {
-                    files.push(Piece { start: at.medium_offset, end, owner: Owner::File { number, extent } });
-                }
-            }
+            let extents = file.extents.iter().enumerate();
+            known.extend(extents.map(|(extent, at)| piece(at, Owner::File { number, extent })));
         }
-        files.sort_by_key(|piece| piece.start);
-        let (mut pieces, mut at) = (Vec::with_capacity(files.len() * 2 + 1), 0);
+        known.retain(|piece| piece.start < piece.end);
+        known.sort_by_key(|piece| piece.start);
+        let (mut pieces, mut at) = (Vec::with_capacity(known.len() * 2 + 1), 0);
         let last = Piece { start: len_bytes, end: len_bytes, owner: Owner::Nobody };
-        for piece in files.into_iter().chain([last]) {
+        for piece in known.into_iter().chain([last]) {
             if at < piece.start {
                 let owner = if is_zero(at, piece.start)? { Owner::Nobody } else { Owner::Metadata };
                 pieces.push(Piece { start: at, end: piece.start, owner });

@@ -12,7 +12,7 @@ use super::get::system;
 use super::refusal::ImageError;
 use super::survey::Survey;
 use crate::base::Result;
-use crate::cli::failure::Done;
+use crate::cli::failure::{Done, about};
 use crate::cli::shell::Shell;
 use layout::Layout;
 
@@ -30,7 +30,8 @@ pub(super) fn map(shell: &mut Shell, source: &Source, place: &Place, output: &Pa
         (device.parent.map_or(0, |(_, start)| start * sector), device.sector_count * sector)
     });
     let image = File::open(&source.image).map_err(system(&source.image))?;
-    let layout = Layout::new(&survey, len, |from, to| is_zero(&image, start + from, start + to))?;
+    let free = shell.task.free_extents("/").map_err(about("map", b"/"))?.unwrap_or_default();
+    let layout = Layout::new(&survey, &free, len, |from, to| is_zero(&image, start + from, start + to))?;
     let title = source.label(place.part);
     let text = svg::draw(&title, place, &survey, &layout);
     Ok(fs::write(output, text).map_err(system(output))?)
