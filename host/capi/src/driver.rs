@@ -35,7 +35,13 @@ pub struct Driver {
         unsafe extern "C" fn(*mut c_void, file: *mut c_void, buf: *mut c_void, len: usize, at: i64) -> isize,
     >,
     write: Option<
-        unsafe extern "C" fn(*mut c_void, file: *mut c_void, buf: *const c_void, len: usize, at: i64) -> isize,
+        unsafe extern "C" fn(
+            *mut c_void,
+            file: *mut c_void,
+            buf: *const c_void,
+            len: usize,
+            at: i64,
+        ) -> isize,
     >,
     length: Option<unsafe extern "C" fn(arg: *mut c_void, file: *mut c_void) -> i64>,
     ioctl: Option<
@@ -195,7 +201,12 @@ fn granted(memory: &Memory) -> Result<CheckedGrant> {
         return Err(Errno::EINVAL.into());
     }
     // Views map the object; nobody is told an address of it.
-    Ok(CheckedGrant { base: 0, len_bytes, writable: memory.writable != 0, object: Some((Arc::new(fd), offset)) })
+    Ok(CheckedGrant {
+        base: 0,
+        len_bytes,
+        writable: memory.writable != 0,
+        object: Some((Arc::new(fd), offset)),
+    })
 }
 
 /// Makes a character device of the program's own.
