@@ -78,7 +78,7 @@ fn what_is_no_board_is_told_with_its_line() {
     wrong("devices = 1\n", "1", &["devices"]);
     errno(BoardFile::read(Path::new("/not/there")).map(drop), Errno::ENOENT);
     errno(BoardFile::read(Path::new("/")).map(drop), Errno::EISDIR);
-    let folder = Folder::new().file("long.toml", &"#".repeat(2 << 20));
+    let folder = Folder::new().file("long.toml", "#".repeat(2 << 20));
     errno(BoardFile::read(&folder.at("long.toml")).map(drop), Errno::EFBIG);
 }
 
