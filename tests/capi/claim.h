@@ -21,12 +21,12 @@ static const char *place = "";
 /* A romfs volume: file "text" with "read only text\n", folder "dir" with "deep", link "link" to "text", FIFO "fifo". */
 #define ROM "/rom"
 
-/* The path of a name in a place; good until the fourth call after it. */
+/* The path of a name in a place; good for the next sixty calls. */
 static inline const char *in(const char *where, const char *name)
 {
-  static char text[4][256];
+  static char text[64][256];
   static int turn;
-  char *to = text[turn++ % 4];
+  char *to = text[turn++ % 64];
   snprintf(to, sizeof text[0], "%s/%s", where, name);
   return to;
 }

@@ -139,7 +139,7 @@ static void space(const char *where)
   struct stat st;
   int fd = open(in(where, "space"), O_CREAT | O_RDWR | O_TRUNC, 0600), p[2], reads = open(in(where, "space"), O_RDONLY);
   CLAIM(posix_fallocate(fd, 0, 5000) == 0 && fstat(fd, &st) == 0 && st.st_size == 5000);
-  CLAIM(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 6000) == 0 && fstat(fd, &st) == 0 && st.st_size == 5000);
+  if (strcmp(where, OWN) != 0) CLAIM(fallocate(fd, FALLOC_FL_KEEP_SIZE, 0, 6000) == 0 && fstat(fd, &st) == 0 && st.st_size == 5000);
   CLAIM(posix_fallocate(fd, -1, 5) == EINVAL && posix_fallocate(fd, 0, 0) == EINVAL);
   CLAIM(posix_fallocate(fd, INT64_MAX, 5) == EFBIG && posix_fallocate(reads, 0, 5) == EBADF);
   CLAIM(posix_fallocate(999, 0, 5) == EBADF);

@@ -443,6 +443,51 @@ typedef int (*nx_generate)(void *arg, nx_text *text);
  * with `arg` until nx_unregister and, for what is open then, until that is closed. Errors: EINVAL, EEXIST, EPERM. */
 int nx_register_generated(const char *path, mode_t mode, nx_generate generate, void *arg);
 
+/* Memory that views of a node show: a memory object of the operating system (memfd_create), duplicated by the library. */
+typedef struct nx_memory {
+  int fd;
+  /* Whether stores may reach it. */
+  int writable;
+  /* Where in the object it begins: a multiple of the page. */
+  off_t offset;
+  /* Bytes: more than 0. */
+  size_t len;
+} nx_memory;
+
+/* A character driver of the program's own. Its functions are called from any thread, may overlap, and may use any function of
+ * this file. They never wait for an event: they answer -EAGAIN, and the library waits, where the user did not ask for
+ * O_NONBLOCK, until nx_notify tells of news. Answers are 0 or more, or a negated errno. A function that is NULL has the
+ * default that stands there. `arg` is that of nx_register_driver, `file` what open put there. */
+typedef struct nx_driver {
+  /* sizeof(nx_driver). */
+  size_t size;
+  /* An opening with flags of nx_open. NULL: `file` is NULL. */
+  int (*open)(void *arg, int flags, void **file);
+  /* The last descriptor of an opening is gone. NULL: nothing to do. */
+  void (*close)(void *arg, void *file);
+  /* Reads up to `len` bytes; 0 is the end. `offset` is the position, if there is one (see length). NULL: EINVAL. */
+  ssize_t (*read)(void *arg, void *file, void *buf, size_t len, off_t offset);
+  /* Writes up to `len` bytes. NULL: EINVAL. */
+  ssize_t (*write)(void *arg, void *file, const void *buf, size_t len, off_t offset);
+  /* How long it is. NULL: a stream, which has no positions: lseek and pread are ESPIPE. */
+  off_t (*length)(void *arg, void *file);
+  /* A command; `argument` is a value, or the address of as much memory as nx_ioctl says. NULL: ENOTTY. */
+  int (*ioctl)(void *arg, void *file, unsigned int command, uintptr_t argument);
+  /* The events (POLLIN …) that are true now. NULL: always ready, and -EAGAIN goes to the user. */
+  int (*poll)(void *arg, void *file);
+  /* The memory to map. NULL, or a failure: ENODEV. */
+  int (*mmap)(void *arg, void *file, nx_memory *memory);
+} nx_driver;
+
+/* Makes a character device at `path`, with missing directories. The struct is copied; its functions may be called until
+ * nx_unregister and, for what is open then, until that is closed. If `node` is not NULL it gets the number for nx_notify.
+ * NuttX register_driver. Errors: EINVAL the path, or the struct's size; EEXIST; EPERM inside a volume. */
+int nx_register_driver(const char *path, const nx_driver *driver, mode_t mode, void *arg, uint64_t *node);
+
+/* Tells who sleeps on a node, in nx_read, nx_poll or elsewhere, that there may be news: they look again. From any thread, also
+ * under a lock of the program's own: no function of a driver is called by it. Errors: EBADF the node is gone. */
+int nx_notify(uint64_t node, int events);
+
 /* Takes away what a nx_register_... function made; what is open goes on until it is closed. Errors: ENOENT, ENODEV it is
  * something else. */
 int nx_unregister(const char *path);

@@ -9,6 +9,7 @@
 
 mod call;
 mod dirent;
+mod driver;
 mod fcntl;
 mod generated;
 mod host;
