@@ -20,6 +20,7 @@ mod partitions;
 mod pipes;
 mod proc;
 mod program;
+mod ready;
 mod report;
 mod tasks;
 mod temp;
@@ -29,6 +30,7 @@ pub use attributes::{StatVfs, UTIME_NOW, UTIME_OMIT};
 pub use directories::Directory;
 pub use host::{Host, HostError, HostOptions, MountOptions};
 pub use program::{Child, Exit, Program, ProgramError, Standard};
+pub use ready::Ready;
 pub use report::{DeviceStatus, MountStatus};
 pub use temp::TEMPORARY;
 
