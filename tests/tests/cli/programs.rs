@@ -23,7 +23,10 @@ fn run(link: Link, image: &Path, commands: &str, input: Option<&str>) -> Run {
     if link == Link::Dynamic {
         program.arg("--no-builtin");
     }
-    let mount = format!("attach ramdisk-xip /dev/rom0 image={} ro; mount -t romfs /dev/rom0 /rom > /log", image.display());
+    let mount = format!(
+        "attach ramdisk-xip /dev/rom0 image={} ro; mount -t romfs /dev/rom0 /rom > /log",
+        image.display()
+    );
     program.args(["shell", "-c", &format!("{mount}; {commands}")]);
     program.stdin(if input.is_some() { Stdio::piped() } else { Stdio::null() });
     let mut child = program.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().expect("the binary runs");
@@ -84,8 +87,13 @@ fn the_exit_status_of_a_program_is_the_shells() {
 fn a_program_takes_nothing_of_a_script_on_standard_input() {
     let folder = Folder::new();
     let image = image(&folder);
-    let mut child =
-        nxvfs().arg("shell").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = nxvfs()
+        .arg("shell")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let text = format!(
         "attach ramdisk-xip /dev/rom0 image={} ro\nmount -t romfs /dev/rom0 /rom > /log\n/rom/bin/tool cat\necho after\n",
         image.display()
