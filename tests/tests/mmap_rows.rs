@@ -224,5 +224,5 @@ fn every_flag_of_mmap_has_its_answer() {
     assert!(!ignored.strict && !ignored.populate && ignored.place == Place::Anywhere);
     let at = |flags| MapRequest::from_posix(0x7000, 10, 1, MAP_SHARED | flags, 0).unwrap().place;
     assert_eq!(at(0), Place::Near(0x7000));
-    assert_eq!((at(MAP_FIXED), at(MAP_FIXED_NOREPLACE)), (Place::At(0x7000), Place::At(0x7000)));
+    assert_eq!((at(MAP_FIXED), at(MAP_FIXED_NOREPLACE)), (Place::At(0x7000), Place::IfFree(0x7000)));
 }

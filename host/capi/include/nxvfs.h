@@ -1,53 +1,433 @@
 /* libnxvfs: a VFS host in user space, for programs in C.
  *
- * One host and one task of user 0 in a process. Paths are those of the host's tree. Functions that answer an int or a
- * size answer -1 after a failure and set errno, as the POSIX functions of the same name do; they may be called from any
- * thread, and overlap. Before nx_boot and after nx_end they fail with ESRCH. A pointer that must not be NULL and is
- * gives EFAULT. Strings end in NUL. Flags, modes and errno values are Linux's.
+ * One host and one task of user 0 in a process. Every path is one of the host's tree. A descriptor is the host's or the
+ * operating system's: functions that take one do for both what POSIX says, so that sockets, standard input and what
+ * was inherited go on working beside the host's files (docs/c-library.md).
+ *
+ * Failures are -1 and errno, or what a comment says, as with the POSIX functions of the same name; nx_error tells more.
+ * Functions may be called from any thread, and overlap. Where there is no host (before nx_boot, after nx_end, in a child
+ * made by fork) what needs one is ESRCH, in addition to the errors that stand here. So are, in addition: EFAULT a pointer
+ * that must not be NULL is; EBADF a descriptor that is not open; of functions with paths ENOENT (also the empty path),
+ * ENOTDIR, EACCES, ELOOP, ENAMETOOLONG; EIO the volume was taken away by force or its driver is broken, and whatever else
+ * a file system answers. Strings end in NUL. Flags, modes, errno values, types and layouts are the C library's.
+ *
+ * nxvfs/posix.h gives these functions their POSIX names.
  */
 #ifndef NXVFS_H
 #define NXVFS_H
 
+#include <dirent.h>
+#include <poll.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/select.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <sys/statvfs.h>
 #include <sys/types.h>
+#include <sys/uio.h>
+#include <time.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
-/* Starts the host, with the plugins that are linked into the library and those on $NXVFS_PLUGIN_PATH. The calling thread
- * waits until it is there. Errors: EBUSY it runs already. */
-int nx_boot(void);
+struct timeval;
+struct utimbuf;
 
-/* Ends the host: descriptors are closed, volumes unmounted, plugins ended. A call that another thread is in keeps them
- * until it returns. Errors: ESRCH. */
+/* fcntl: the path of an open file goes to `char[PATH_MAX]`; follows renames. NuttX F_GETPATH, with a number of our own.
+ * Errors: ERANGE it is longer. */
+#define NX_F_GETPATH 0x4e50
+
+/* ---- the host ---- */
+
+/* Starts the host, with the plugins that are linked into the library and those on $NXVFS_PLUGIN_PATH, and brings up the
+ * plugins, devices and mounts of a board's file; NULL is the file of $NXVFS_BOARD, or an empty host if that is not set. A
+ * program that does not call it gets the host of $NXVFS_BOARD, if it is set, at its first call that needs one. The first
+ * start takes the window of descriptor numbers. A failure leaves no host. Errors: EBUSY it runs already; ENOTSUP in a child
+ * made by fork; EMFILE no numbers are left; those of reading the file, EINVAL what stands there (nx_error tells the lines),
+ * and what its plugins, devices and mounts fail with. */
+int nx_boot(const char *board_file);
+
+/* Ends the host: calls that wait end with EINTR, descriptors are closed, volumes unmounted, plugins ended. A call that
+ * another thread is in keeps them until it returns. A program that exits with a host has it synced and ended by exit().
+ * Errors: ESRCH. */
 int nx_end(void);
 
-/* POSIX open; the mode counts only with O_CREAT, and must be given with it. */
+/* What the calling thread's last failed function of this library has to say: what, where, what was found and expected, and a
+ * remedy; never NULL. The text is good until the next call of nx_error in this thread. */
+const char *nx_error(void);
+
+/* ---- fcntl.h, sys/file.h ---- */
+
+/* POSIX open; the mode counts only with O_CREAT, and must be given with it. Answers the lowest number of the window that is
+ * free. Errors: EEXIST O_CREAT and O_EXCL, and it is there; EISDIR a directory for writing, or made; ENOTDIR O_DIRECTORY, and it
+ * is none; ELOOP O_NOFOLLOW, and it is a link; EINVAL flags; EROFS; ENXIO a FIFO for writing with O_NONBLOCK that nobody reads, a
+ * socket, a device node without a device; ENOSPC; EMFILE; EINTR; EPERM O_NOATIME of another's file. */
 int nx_open(const char *path, int flags, ... /* mode_t mode */);
 
-/* POSIX read. */
+/* POSIX openat: relative paths begin at an open directory, or with AT_FDCWD at the working directory. Errors: as nx_open;
+ * ENOTDIR `dir` is no directory. */
+int nx_openat(int dir, const char *path, int flags, ... /* mode_t mode */);
+
+/* POSIX creat: nx_open with O_WRONLY, O_CREAT and O_TRUNC. */
+int nx_creat(const char *path, mode_t mode);
+
+/* POSIX fcntl: F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL (O_APPEND, O_NONBLOCK, O_NOATIME), record locks of
+ * this task by F_GETLK, F_SETLK, F_SETLKW, NX_F_GETPATH, F_GETPIPE_SZ, F_SETPIPE_SZ. Errors: EINVAL another command, a number
+ * beyond the limit, a lock's type, whence or range; EMFILE; EAGAIN, EDEADLK, EINTR, ENOLCK, EOVERFLOW of locks; EBADF also a lock
+ * that the access mode does not allow, or the size of what is no pipe; EBUSY, EPERM of F_SETPIPE_SZ. */
+int nx_fcntl(int fd, int command, ... /* arg */);
+
+/* POSIX lockf, on record locks from the position on. Errors: EAGAIN, EACCES (F_TEST) another task has it; EDEADLK; EINVAL;
+ * EBADF also not open for writing. */
+int nx_lockf(int fd, int command, off_t len);
+
+/* BSD flock: LOCK_SH, LOCK_EX, LOCK_UN, with LOCK_NB. Errors: EWOULDBLOCK another opening has it; EINVAL; EINTR; ENOLCK. */
+int nx_flock(int fd, int operation);
+
+/* POSIX posix_fallocate. Answers an error number: EBADF also not open for writing, EINVAL, ESPIPE, ENODEV no regular file,
+ * EFBIG, ENOSPC, ENOTSUP. */
+int nx_posix_fallocate(int fd, off_t offset, off_t len);
+
+/* Linux fallocate: FALLOC_FL_KEEP_SIZE, FALLOC_FL_PUNCH_HOLE, FALLOC_FL_ZERO_RANGE. Errors: as nx_posix_fallocate. */
+int nx_fallocate(int fd, int mode, off_t offset, off_t len);
+
+/* POSIX posix_fadvise: checked, and without effect. Answers an error number: EBADF, EINVAL, ESPIPE. */
+int nx_posix_fadvise(int fd, off_t offset, off_t len, int advice);
+
+/* ---- unistd.h: descriptors ---- */
+
+/* POSIX close: the descriptor is free whatever is answered. Late errors of the file system come out here. */
+int nx_close(int fd);
+
+/* POSIX dup: the lowest free number of the same side. Errors: EMFILE. */
+int nx_dup(int fd);
+
+/* POSIX dup2, also from one side to the other: `to` is then on the side of `fd`. Errors: EBADF also `to` beyond the limit;
+ * EMFILE. */
+int nx_dup2(int fd, int to);
+
+/* POSIX dup3: as nx_dup2, and O_CLOEXEC. Errors: EINVAL the same number twice, other flags. */
+int nx_dup3(int fd, int to, int flags);
+
+/* POSIX pipe: a pipe of the host's. Errors: EMFILE. */
+int nx_pipe(int fds[2]);
+
+/* POSIX pipe2: O_NONBLOCK and O_CLOEXEC. Errors: EINVAL other flags; EMFILE. */
+int nx_pipe2(int fds[2], int flags);
+
+/* POSIX isatty: 1, or 0 with errno. Errors: ENOTTY. The host's consoles are terminals if standard input is one. */
+int nx_isatty(int fd);
+
+/* ---- unistd.h, sys/uio.h: transfers ---- */
+
+/* POSIX read. Errors: EBADF also not open for reading; EISDIR; EAGAIN nothing there now, O_NONBLOCK; EINTR the host ends, or
+ * another thread closes the file; EINVAL the node cannot be read, or the length. A signal does not end it. */
 ssize_t nx_read(int fd, void *buf, size_t len);
 
-/* POSIX write. */
+/* POSIX write. Errors: EBADF also not open for writing; EPIPE nobody reads (no signal, as NuttX); EAGAIN; EINTR; ENOSPC; EFBIG;
+ * EINVAL. */
 ssize_t nx_write(int fd, const void *buf, size_t len);
 
-/* POSIX lseek; also Linux's SEEK_DATA (3) and SEEK_HOLE (4). */
-int64_t nx_lseek(int fd, int64_t offset, int whence);
+/* POSIX pread: the position does not move. Errors: as nx_read; ESPIPE; EINVAL a negative offset. */
+ssize_t nx_pread(int fd, void *buf, size_t len, off_t offset);
 
-/* POSIX close: the descriptor is free whatever is answered. */
-int nx_close(int fd);
+/* POSIX pwrite, whatever O_APPEND. Errors: as nx_write; ESPIPE; EINVAL a negative offset. */
+ssize_t nx_pwrite(int fd, const void *buf, size_t len, off_t offset);
+
+/* POSIX readv: 1 to 1024 buffers. Errors: as nx_read; EINVAL another number, or longer than SSIZE_MAX together. */
+ssize_t nx_readv(int fd, const struct iovec *list, int count);
+
+/* POSIX writev: 1 to 1024 buffers. Errors: as nx_write; EINVAL as nx_readv. */
+ssize_t nx_writev(int fd, const struct iovec *list, int count);
+
+/* Linux preadv. Errors: as nx_pread and nx_readv. */
+ssize_t nx_preadv(int fd, const struct iovec *list, int count, off_t offset);
+
+/* Linux pwritev. Errors: as nx_pwrite and nx_writev. */
+ssize_t nx_pwritev(int fd, const struct iovec *list, int count, off_t offset);
+
+/* POSIX lseek; also Linux's SEEK_DATA and SEEK_HOLE. Errors: EINVAL whence, or before the start; ESPIPE; EOVERFLOW; ENXIO no data
+ * or hole follows. */
+off_t nx_lseek(int fd, off_t offset, int whence);
+
+/* POSIX truncate. Errors: EINVAL a negative length, or what has none; EISDIR; EROFS; EFBIG; ENOSPC. */
+int nx_truncate(const char *path, off_t len);
+
+/* POSIX ftruncate. Errors: EINVAL not open for writing, a negative length, or what has none; EFBIG; ENOSPC. */
+int nx_ftruncate(int fd, off_t len);
+
+/* POSIX fsync: the file and what was stored into its views is on the medium. Errors: EINVAL what cannot be synced, such as a
+ * pipe; late errors of earlier writes, once. */
+int nx_fsync(int fd);
+
+/* POSIX fdatasync. Errors: as nx_fsync. */
+int nx_fdatasync(int fd);
+
+/* Linux syncfs: the volume of the file. */
+int nx_syncfs(int fd);
+
+/* POSIX sync: all volumes. Nobody is told of failures, but the log. */
+void nx_sync(void);
+
+/* ---- unistd.h: names ---- */
+
+/* POSIX unlink. Errors: EISDIR; EROFS; EBUSY a device's node; EPERM, EACCES of another's in a sticky directory. */
+int nx_unlink(const char *path);
+
+/* POSIX unlinkat: with AT_REMOVEDIR nx_rmdir. Errors: EINVAL other flags. */
+int nx_unlinkat(int dir, const char *path, int flags);
+
+/* POSIX rmdir. Errors: ENOTEMPTY; EINVAL the last component is `.`; EBUSY a mount point, or the root; EROFS. */
+int nx_rmdir(const char *path);
+
+/* POSIX link; of a symbolic link, the link itself. Errors: EEXIST; EXDEV another volume; EPERM a directory, or a file system
+ * without links; EMLINK; EROFS. */
+int nx_link(const char *old_path, const char *new_path);
+
+/* POSIX linkat; with AT_SYMLINK_FOLLOW of what a link leads to. Errors: as nx_link; EINVAL other flags. */
+int nx_linkat(int old_dir, const char *old_path, int new_dir, const char *new_path, int flags);
+
+/* POSIX symlink. Errors: EEXIST; EPERM a file system without links; EROFS; ENOSPC. */
+int nx_symlink(const char *target, const char *path);
+
+/* POSIX symlinkat. Errors: as nx_symlink. */
+int nx_symlinkat(const char *target, int dir, const char *path);
+
+/* POSIX readlink: what does not fit is left out, there is no NUL. Errors: EINVAL no link, or no room at all. */
+ssize_t nx_readlink(const char *path, char *buf, size_t len);
+
+/* POSIX readlinkat. Errors: as nx_readlink. */
+ssize_t nx_readlinkat(int dir, const char *path, char *buf, size_t len);
+
+/* POSIX rename: atomic, replaces what has the name. Errors: EXDEV; EISDIR, ENOTDIR one is a directory and the other is not;
+ * ENOTEMPTY; EINVAL into itself; EBUSY a mount point; EROFS. */
+int nx_rename(const char *old_path, const char *new_path);
+
+/* POSIX renameat. Errors: as nx_rename. */
+int nx_renameat(int old_dir, const char *old_path, int new_dir, const char *new_path);
+
+/* Linux renameat2: RENAME_NOREPLACE, RENAME_EXCHANGE. Errors: as nx_rename; EEXIST; EINVAL other flags. */
+int nx_renameat2(int old_dir, const char *old_path, int new_dir, const char *new_path, unsigned int flags);
+
+/* ISO C remove: a directory as nx_rmdir, else nx_unlink. */
+int nx_remove(const char *path);
+
+/* POSIX chdir: the working directory of the task, which has nothing to do with that of the process. */
+int nx_chdir(const char *path);
+
+/* POSIX fchdir. Errors: ENOTDIR; EBADF also a descriptor of the operating system's. */
+int nx_fchdir(int fd);
+
+/* POSIX getcwd; with NULL as the C library: memory that the caller frees. NULL after a failure. Errors: ERANGE; EINVAL length 0;
+ * ENOMEM. */
+char *nx_getcwd(char *buf, size_t len);
+
+/* POSIX realpath: without links, `.` and `..`; with a NULL `buf` memory that the caller frees. NULL after a failure. Errors: EINVAL a
+ * NULL path; ENOMEM. */
+char *nx_realpath(const char *path, char *buf);
+
+/* POSIX access: the task's user. Errors: EACCES; EROFS; EINVAL `want`. */
+int nx_access(const char *path, int want);
+
+/* POSIX faccessat: AT_EACCESS, AT_SYMLINK_NOFOLLOW. Errors: as nx_access; EINVAL other flags. */
+int nx_faccessat(int dir, const char *path, int want, int flags);
+
+/* POSIX chown; -1 leaves one as it is. Errors: EPERM; EROFS. */
+int nx_chown(const char *path, uid_t uid, gid_t gid);
+
+/* POSIX lchown: of a link, the link's own. Errors: as nx_chown. */
+int nx_lchown(const char *path, uid_t uid, gid_t gid);
+
+/* POSIX fchown. Errors: as nx_chown. */
+int nx_fchown(int fd, uid_t uid, gid_t gid);
+
+/* POSIX fchownat: AT_SYMLINK_NOFOLLOW. Errors: as nx_chown; EINVAL other flags. */
+int nx_fchownat(int dir, const char *path, uid_t uid, gid_t gid, int flags);
+
+/* ---- sys/stat.h, utime.h ---- */
+
+/* POSIX stat. */
+int nx_stat(const char *path, struct stat *out);
+
+/* POSIX lstat. */
+int nx_lstat(const char *path, struct stat *out);
+
+/* POSIX fstat. */
+int nx_fstat(int fd, struct stat *out);
+
+/* POSIX fstatat: AT_SYMLINK_NOFOLLOW; with Linux's AT_EMPTY_PATH and an empty path as nx_fstat. Errors: EINVAL other flags. */
+int nx_fstatat(int dir, const char *path, struct stat *out, int flags);
+
+/* POSIX mkdir. Errors: EEXIST; EROFS; ENOSPC; EMLINK. */
+int nx_mkdir(const char *path, mode_t mode);
+
+/* POSIX mkdirat. Errors: as nx_mkdir. */
+int nx_mkdirat(int dir, const char *path, mode_t mode);
+
+/* POSIX mkfifo. Errors: EEXIST; EROFS; ENOSPC; EPERM a file system that cannot have it. */
+int nx_mkfifo(const char *path, mode_t mode);
+
+/* POSIX mkfifoat. Errors: as nx_mkfifo. */
+int nx_mkfifoat(int dir, const char *path, mode_t mode);
+
+/* POSIX mknod: files, FIFOs, sockets, device nodes. Errors: as nx_mkfifo; EINVAL another type. */
+int nx_mknod(const char *path, mode_t mode, dev_t dev);
+
+/* POSIX mknodat. Errors: as nx_mknod. */
+int nx_mknodat(int dir, const char *path, mode_t mode, dev_t dev);
+
+/* POSIX chmod. Errors: EPERM not the owner; EROFS. */
+int nx_chmod(const char *path, mode_t mode);
+
+/* POSIX fchmod. Errors: as nx_chmod. */
+int nx_fchmod(int fd, mode_t mode);
+
+/* POSIX fchmodat: AT_SYMLINK_NOFOLLOW. Errors: as nx_chmod; EINVAL other flags; ENOTSUP of a link. */
+int nx_fchmodat(int dir, const char *path, mode_t mode, int flags);
+
+/* POSIX umask; never fails. */
+mode_t nx_umask(mode_t mask);
+
+/* POSIX utimensat; a NULL `times` is the present, twice; UTIME_NOW, UTIME_OMIT. Errors: EINVAL nanoseconds or flags; EPERM not the
+ * owner; EACCES both to the present, and no right to write; EROFS. */
+int nx_utimensat(int dir, const char *path, const struct timespec times[2], int flags);
+
+/* NuttX utimens: nx_utimensat from the working directory, links followed. */
+int nx_utimens(const char *path, const struct timespec times[2]);
+
+/* POSIX futimens. Errors: as nx_utimensat. */
+int nx_futimens(int fd, const struct timespec times[2]);
+
+/* POSIX utimes. Errors: as nx_utimensat; EINVAL microseconds. */
+int nx_utimes(const char *path, const struct timeval times[2]);
+
+/* BSD lutimes: of a link, the link's own. Errors: as nx_utimes. */
+int nx_lutimes(const char *path, const struct timeval times[2]);
+
+/* BSD futimes. Errors: as nx_utimes. */
+int nx_futimes(int fd, const struct timeval times[2]);
+
+/* POSIX utime. Errors: as nx_utimensat. */
+int nx_utime(const char *path, const struct utimbuf *times);
+
+/* ---- sys/statfs.h, sys/statvfs.h ---- */
+
+/* Linux statfs: sizes of the volume. */
+int nx_statfs(const char *path, struct statfs *out);
+
+/* Linux fstatfs. */
+int nx_fstatfs(int fd, struct statfs *out);
+
+/* POSIX statvfs: sizes and options of the volume. */
+int nx_statvfs(const char *path, struct statvfs *out);
+
+/* POSIX fstatvfs. */
+int nx_fstatvfs(int fd, struct statvfs *out);
+
+/* ---- dirent.h ---- */
+
+/* A directory stream of this library. */
+typedef struct nx_dir nx_dir;
+
+/* POSIX opendir; the stream's descriptor is closed on execution. NULL after a failure. Errors: ENOTDIR; EMFILE; ENOMEM. */
+nx_dir *nx_opendir(const char *path);
+
+/* POSIX fdopendir: from the descriptor's position on; the descriptor is the stream's. NULL after a failure. Errors: ENOTDIR. */
+nx_dir *nx_fdopendir(int fd);
+
+/* POSIX readdir: `.` and `..` first. The entry is good until the next call for this stream. NULL at the end, and after a
+ * failure, which alone sets errno. Errors: EOVERFLOW a name that struct dirent has no room for. */
+struct dirent *nx_readdir(nx_dir *dir);
+
+/* POSIX readdir_r; NULL in `*result` is the end. Answers an error number. Errors: as nx_readdir. */
+int nx_readdir_r(nx_dir *dir, struct dirent *entry, struct dirent **result);
+
+/* POSIX rewinddir. */
+void nx_rewinddir(nx_dir *dir);
+
+/* POSIX seekdir: to what nx_telldir told; costs nothing. */
+void nx_seekdir(nx_dir *dir, long position);
+
+/* POSIX telldir: good as long as the directory is there, whatever else comes and goes. */
+long nx_telldir(nx_dir *dir);
+
+/* POSIX dirfd. Errors: EINVAL NULL. */
+int nx_dirfd(nx_dir *dir);
+
+/* POSIX closedir: its descriptor too. Errors: EBADF NULL. */
+int nx_closedir(nx_dir *dir);
+
+/* POSIX scandir: memory that the caller frees, each entry and the list. Errors: as nx_opendir; ENOMEM. */
+int nx_scandir(const char *path, struct dirent ***list, int (*filter)(const struct dirent *),
+               int (*compare)(const struct dirent **, const struct dirent **));
+
+/* ---- poll.h, sys/select.h ---- */
+
+/* POSIX poll, over descriptors of both sides; exact to the nanosecond, and without busy waiting. What is not open is POLLNVAL.
+ * Errors: EINVAL more than the limit of open files; EINTR a signal, or the host ends; ENOMEM; EMFILE to wait takes a
+ * descriptor of the operating system's. */
+int nx_poll(struct pollfd *fds, nfds_t count, int milliseconds);
+
+/* POSIX ppoll: a NULL `timeout` is for ever, a NULL `mask` changes none. Errors: as nx_poll; EINVAL the time. */
+int nx_ppoll(struct pollfd *fds, nfds_t count, const struct timespec *timeout, const sigset_t *mask);
+
+/* POSIX select: answers how many bits are set; after a failure the sets are as they were; `timeout` never changes. Errors:
+ * EBADF; EINVAL `count` or the time; EINTR; ENOMEM. */
+int nx_select(int count, fd_set *reads, fd_set *writes, fd_set *others, struct timeval *timeout);
+
+/* POSIX pselect. Errors: as nx_select. */
+int nx_pselect(int count, fd_set *reads, fd_set *writes, fd_set *others, const struct timespec *timeout,
+               const sigset_t *mask);
+
+/* ---- sys/ioctl.h ---- */
+
+/* POSIX ioctl. The commands of nxvfs/ioctl.h, and of Linux's: FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCOUTQ (FIONWRITE), BLKSSZGET,
+ * BLKGETSIZE64, BLKFLSBUF. What the argument is: as the host knows it, else as the number's size says (_IOR, _IOW), else a value.
+ * Structs that begin with their size must say it. Errors: ENOTTY; EINVAL a struct's size; ENXIO not in place; the driver's. */
+int nx_ioctl(int fd, unsigned long command, ... /* arg */);
+
+/* ---- sys/mman.h ---- */
+
+/* POSIX mmap: a file of the host's in place on its medium, or through one copy for all; the offset need not be a page's. A
+ * descriptor of the operating system's, and MAP_ANONYMOUS, are the operating system's. MAP_FAILED after a failure. Errors, in
+ * this order: EBADF; EINVAL; EACCES; ENODEV; EOVERFLOW; ENXIO; EROFS; EEXIST; ENOMEM. */
+void *nx_mmap(void *address, size_t len, int prot, int flags, int fd, off_t offset);
+
+/* POSIX munmap: every page that holds any byte of the range. What was stored into shared views is brought back. Errors: EINVAL. */
+int nx_munmap(void *address, size_t len);
+
+/* POSIX mprotect. Errors: EINVAL; ENOMEM not mapped; EACCES what the descriptor did not allow. */
+int nx_mprotect(void *address, size_t len, int prot);
+
+/* POSIX msync: MS_ASYNC, MS_SYNC, MS_INVALIDATE. Errors: EINVAL; ENOMEM not mapped; the file system's. */
+int nx_msync(void *address, size_t len, int flags);
+
+/* Linux madvise. Of views: what does not change what they show; MADV_DONTNEED does nothing. Errors: EINVAL; ENOMEM. */
+int nx_madvise(void *address, size_t len, int advice);
+
+/* POSIX posix_madvise. Answers an error number: EINVAL, ENOMEM. */
+int nx_posix_madvise(void *address, size_t len, int advice);
+
+/* ---- sys/mount.h ---- */
 
 /* Mounts a volume as mount(2), or with MS_REMOUNT changes its options. `source` is a node under the root, or NULL for a
  * file system without a device; `data` is NULL or what stands after `-o`, such as `dev`, without which device nodes of the
  * volume lead nowhere. Of Linux's flags MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_SYNCHRONOUS, MS_REMOUNT, MS_DIRSYNC,
- * MS_NOATIME and MS_RELATIME are known; others are EINVAL. */
-int nx_mount(const char *source, const char *target, const char *fs, unsigned long flags, const char *data);
+ * MS_NOATIME and MS_RELATIME are known. Errors: EINVAL other flags or options, not such a volume; ENODEV no such file system;
+ * ENOTBLK no such device; ENOTDIR; EBUSY the device is in use, or files are open for writing; EROFS. */
+int nx_mount(const char *source, const char *target, const char *fs, unsigned long flags, const void *data);
+
+/* Unmounts the volume on `target`: nx_umount2 without flags. */
+int nx_umount(const char *target);
 
 /* Unmounts the volume on `target` as umount2(2), with MNT_FORCE, MNT_DETACH, MNT_EXPIRE and UMOUNT_NOFOLLOW. Errors: EBUSY
  * it is in use; EAGAIN MNT_EXPIRE marked it; EINVAL nothing is mounted there, or flags that do not go together. */
 int nx_umount2(const char *target, int flags);
+
+/* ---- nodes of the program's own ---- */
 
 /* A text that is being made. */
 typedef struct nx_text nx_text;
@@ -63,7 +443,53 @@ typedef int (*nx_generate)(void *arg, nx_text *text);
  * with `arg` until nx_unregister and, for what is open then, until that is closed. Errors: EINVAL, EEXIST, EPERM. */
 int nx_register_generated(const char *path, mode_t mode, nx_generate generate, void *arg);
 
-/* Takes away what nx_register_generated made. Errors: ENOENT, ENODEV it is something else. */
+/* Memory that views of a node show: a memory object of the operating system (memfd_create), duplicated by the library. */
+typedef struct nx_memory {
+  int fd;
+  /* Whether stores may reach it. */
+  int writable;
+  /* Where in the object it begins: a multiple of the page. */
+  off_t offset;
+  /* Bytes: more than 0. */
+  size_t len;
+} nx_memory;
+
+/* A character driver of the program's own. Its functions are called from any thread, may overlap, and may use any function of
+ * this file. They never wait for an event: they answer -EAGAIN, and the library waits, where the user did not ask for
+ * O_NONBLOCK, until nx_notify tells of news. Answers are 0 or more, or a negated errno. A function that is NULL has the
+ * default that stands there. `arg` is that of nx_register_driver, `file` what open put there. */
+typedef struct nx_driver {
+  /* sizeof(nx_driver). */
+  size_t size;
+  /* An opening with flags of nx_open. NULL: `file` is NULL. */
+  int (*open)(void *arg, int flags, void **file);
+  /* The last descriptor of an opening is gone. NULL: nothing to do. */
+  void (*close)(void *arg, void *file);
+  /* Reads up to `len` bytes; 0 is the end. `offset` is the position, if there is one (see length). NULL: EINVAL. */
+  ssize_t (*read)(void *arg, void *file, void *buf, size_t len, off_t offset);
+  /* Writes up to `len` bytes. NULL: EINVAL. */
+  ssize_t (*write)(void *arg, void *file, const void *buf, size_t len, off_t offset);
+  /* How long it is. NULL: a stream, which has no positions: lseek and pread are ESPIPE. */
+  off_t (*length)(void *arg, void *file);
+  /* A command; `argument` is a value, or the address of as much memory as nx_ioctl says. NULL: ENOTTY. */
+  int (*ioctl)(void *arg, void *file, unsigned int command, uintptr_t argument);
+  /* The events (POLLIN …) that are true now. NULL: always ready, and -EAGAIN goes to the user. */
+  int (*poll)(void *arg, void *file);
+  /* The memory to map. NULL, or a failure: ENODEV. */
+  int (*mmap)(void *arg, void *file, nx_memory *memory);
+} nx_driver;
+
+/* Makes a character device at `path`, with missing directories. The struct is copied; its functions may be called until
+ * nx_unregister and, for what is open then, until that is closed. If `node` is not NULL it gets the number for nx_notify.
+ * NuttX register_driver. Errors: EINVAL the path, or the struct's size; EEXIST; EPERM inside a volume. */
+int nx_register_driver(const char *path, const nx_driver *driver, mode_t mode, void *arg, uint64_t *node);
+
+/* Tells who sleeps on a node, in nx_read, nx_poll or elsewhere, that there may be news: they look again. From any thread, also
+ * under a lock of the program's own: no function of a driver is called by it. Errors: EBADF the node is gone. */
+int nx_notify(uint64_t node, int events);
+
+/* Takes away what a nx_register_... function made; what is open goes on until it is closed. Errors: ENOENT, ENODEV it is
+ * something else. */
 int nx_unregister(const char *path);
 
 #ifdef __cplusplus

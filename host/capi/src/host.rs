@@ -1,40 +1,142 @@
 //! The one host of the process, and its task.
 
-use std::ffi::c_int;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::ffi::{c_char, c_int};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
 
-use nxvfs::plugin::PluginOptions;
-use nxvfs::{Errno, Host, Result, Task};
+use nxvfs::task::Board;
+use nxvfs::{Errno, Host, HostOptions, Result, Task};
 
-use crate::call::answer;
+use crate::call::{done, text};
+use crate::window;
 
 static RUNNING: RwLock<Option<Arc<Task>>> = RwLock::new(None);
+/// Held while a host starts or ends; true once one was started.
+static STARTED: Mutex<bool> = Mutex::new(false);
+/// Whether this process is a child made by `fork`, which has no host.
+static CHILD: AtomicBool = AtomicBool::new(false);
 
-/// Runs something with the task, without a lock: it may wait, or come back. Errors: ESRCH there is none.
+/// Names the board of a program that does not call [`nx_boot`] itself.
+const BOARD: &str = "NXVFS_BOARD";
+
+/// Whether this process is a child made by `fork` of one with a host.
+pub(crate) fn is_child() -> bool {
+    CHILD.load(Ordering::Relaxed)
+}
+
+fn running() -> Option<Arc<Task>> {
+    RUNNING.read().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
+/// Runs something with the task, without a lock: it may wait, or come back. The first call starts the host if
+/// `$NXVFS_BOARD` is set. Errors: ESRCH there is none.
 pub(crate) fn with_task<R>(body: impl FnOnce(&Task) -> Result<R>) -> Result<R> {
-    let running = RUNNING.read().unwrap_or_else(PoisonError::into_inner).clone();
-    body(&*running.ok_or(Errno::ESRCH)?)
+    body(&*task()?)
+}
+
+/// The task. Errors: ESRCH there is none.
+pub(crate) fn task() -> Result<Arc<Task>> {
+    if is_child() {
+        return Err(Errno::ESRCH.into());
+    }
+    if let Some(task) = running() {
+        return Ok(task);
+    }
+    start_by_itself()?;
+    running().ok_or_else(|| Errno::ESRCH.into())
+}
+
+fn start_by_itself() -> Result<()> {
+    let Some(board) = std::env::var_os(BOARD) else { return Ok(()) };
+    // While a host starts, what its plugins and the program's drivers call finds none.
+    let Ok(mut started) = STARTED.try_lock() else { return Ok(()) };
+    if *started {
+        return Ok(());
+    }
+    start(&mut started, Some(Path::new(&board))).inspect_err(|e| eprintln!("libnxvfs: {e}"))
+}
+
+fn start(started: &mut bool, board: Option<&Path>) -> Result<()> {
+    let board = board.map(Board::read).transpose()?;
+    // A host whose board cannot be brought up ends with what there is of it.
+    *started = true;
+    let host = Host::new(HostOptions::default())?;
+    if let Some(board) = board {
+        host.bring_up(&board)?;
+    }
+    let task = Arc::new(host.task());
+    window::enter(&task)?;
+    static HOOKS: Once = Once::new();
+    HOOKS.call_once(|| {
+        // SAFETY: the functions are this library's, which is never closed once it has a host: see docs/c-library.md.
+        unsafe {
+            libc::pthread_atfork(None, None, Some(in_child));
+            libc::atexit(at_exit);
+        }
+    });
+    *RUNNING.write().unwrap_or_else(PoisonError::into_inner) = Some(task);
+    Ok(())
+}
+
+/// What other threads of the parent did just now is not known here: nothing but this flag may be touched.
+extern "C" fn in_child() {
+    CHILD.store(true, Ordering::Relaxed);
+}
+
+/// What the program wrote comes to its medium although it did not call [`nx_end`].
+extern "C" fn at_exit() {
+    if is_child() {
+        return;
+    }
+    let Some(task) = running() else { return };
+    // Streams write now what they hold, while there is a host to take it.
+    // SAFETY: all open streams; the C library locks each.
+    unsafe { libc::fflush(std::ptr::null_mut()) };
+    // Other threads may keep the host alive: what it holds must not depend on its end.
+    if let Err(e) = task.host().sync() {
+        eprintln!("libnxvfs: {e}");
+    }
+    drop(task);
+    let _ = end();
+}
+
+fn end() -> Result<()> {
+    let _started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+    let task = RUNNING.write().unwrap_or_else(PoisonError::into_inner).take().ok_or(Errno::ESRCH)?;
+    task.interrupt();
+    drop(task);
+    window::leave();
+    Ok(())
 }
 
 /// Starts the host.
+///
+/// # Safety
+/// `board` is null or ends in NUL.
 #[unsafe(no_mangle)]
-pub extern "C" fn nx_boot() -> c_int {
-    answer(|| {
-        let mut running = RUNNING.write().unwrap_or_else(PoisonError::into_inner);
-        if running.is_some() {
+pub unsafe extern "C" fn nx_boot(board: *const c_char) -> c_int {
+    done(|| {
+        if is_child() {
+            return Err(Errno::ENOTSUP.into());
+        }
+        let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
+        if running().is_some() {
             return Err(Errno::EBUSY.into());
         }
-        *running = Some(Arc::new(Host::new(PluginOptions::default())?.task()));
-        Ok(0)
+        let board = if board.is_null() {
+            std::env::var_os(BOARD).map(PathBuf::from)
+        } else {
+            use std::os::unix::ffi::OsStrExt;
+            // SAFETY: the caller's word.
+            Some(Path::new(std::ffi::OsStr::from_bytes(unsafe { text(board) }?)).to_owned())
+        };
+        start(&mut started, board.as_deref())
     })
 }
 
 /// Ends the host.
 #[unsafe(no_mangle)]
 pub extern "C" fn nx_end() -> c_int {
-    answer(|| {
-        let task = RUNNING.write().unwrap_or_else(PoisonError::into_inner).take();
-        drop(task.ok_or(Errno::ESRCH)?);
-        Ok(0)
-    })
+    done(|| if is_child() { Err(Errno::ESRCH.into()) } else { end() })
 }

@@ -6,7 +6,7 @@ use nxvfs::plugin::params::parse_assignments;
 use nxvfs::tree::{MountFlags, UnmountFlags};
 use nxvfs::{Errno, MountOptions};
 
-use crate::call::{answer, utf8};
+use crate::call::{answer, optional, utf8};
 use crate::host::with_task;
 
 /// The flags that are known, with Linux's numbers.
@@ -36,9 +36,8 @@ pub unsafe extern "C" fn nx_mount(
         // SAFETY: the caller's word, here and below.
         let (target, fs) = unsafe { (utf8(target)?, utf8(fs)?) };
         // SAFETY: as above.
-        let optional = |p: *const c_char| if p.is_null() { Ok(None) } else { unsafe { utf8(p) }.map(Some) };
-        let (source, data) =
-            (optional(source)?.filter(|s| !s.is_empty()), optional(data)?.unwrap_or_default());
+        let (source, data) = unsafe { (optional(source)?, optional(data)?) };
+        let (source, data) = (source.filter(|s| !s.is_empty()), data.unwrap_or_default());
         let flags = u32::try_from(flags).ok().filter(|flags| flags & !KNOWN == 0).ok_or(Errno::EINVAL)?;
         let mut options = MountOptions::parse(parse_assignments(data))?;
         options.flags.set |= flags;
@@ -50,7 +49,17 @@ pub unsafe extern "C" fn nx_mount(
     })
 }
 
-/// Unmounts a volume.
+/// Unmounts a volume that nobody uses.
+///
+/// # Safety
+/// `target` is null or ends in NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_umount(target: *const c_char) -> c_int {
+    // SAFETY: the caller's word.
+    unsafe { nx_umount2(target, 0) }
+}
+
+/// Unmounts a volume, in a way that the flags say.
 ///
 /// # Safety
 /// `target` is null or ends in NUL.

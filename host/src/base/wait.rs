@@ -43,7 +43,7 @@ impl Sleeper {
 enum Target {
     Sleeper(Arc<Sleeper>),
     Queue(Arc<WaitQueue>),
-    Bell(Arc<OwnedFd>),
+    Bell(Arc<Ringing>),
     Call(Ring),
 }
 
@@ -102,7 +102,7 @@ pub fn wake(token: u64, events: u32) -> Result<(), Errno> {
     match Table::the().find(token) {
         Some(Target::Sleeper(sleeper)) => sleeper.mark(None),
         Some(Target::Queue(queue)) => queue.wake(events),
-        Some(Target::Bell(fd)) => ring(&fd),
+        Some(Target::Bell(bell)) => bell.ring(None),
         Some(Target::Call(call)) => call(),
         None => return Err(Errno::EBADF),
     }
@@ -113,30 +113,42 @@ pub fn wake(token: u64, events: u32) -> Result<(), Errno> {
 fn cancel(token: u64, errno: Errno) {
     match Table::the().find(token) {
         Some(Target::Sleeper(sleeper)) => sleeper.mark(Some(errno)),
-        // Who is woken looks, and finds that its task ends.
-        Some(Target::Bell(fd)) => ring(&fd),
+        Some(Target::Bell(bell)) => bell.ring(Some(errno)),
         Some(Target::Call(call)) => call(),
         Some(Target::Queue(_)) | None => {}
     }
 }
 
-/// A count that cannot grow any more has rung already.
-fn ring(fd: &OwnedFd) {
-    let _ = rustix::io::write(fd, &1u64.to_ne_bytes());
+/// What a bell's token leads to.
+struct Ringing {
+    fd: OwnedFd,
+    cancelled: Mutex<Option<Errno>>,
+}
+
+impl Ringing {
+    fn ring(&self, cancelled: Option<Errno>) {
+        if let Some(errno) = cancelled {
+            lock(&self.cancelled).get_or_insert(errno);
+        }
+        // A count that cannot grow any more has rung already.
+        let _ = rustix::io::write(&self.fd, &1u64.to_ne_bytes());
+    }
 }
 
 /// A waiter for who sleeps in the operating system: news make a descriptor readable there.
 pub struct Bell {
-    fd: Arc<OwnedFd>,
+    ringing: Arc<Ringing>,
     token: u64,
+    group: u64,
 }
 
 impl Bell {
-    /// A bell that has not rung. Errors: EMFILE, ENFILE, ENOMEM.
-    pub fn new() -> rustix::io::Result<Self> {
-        let fd = Arc::new(eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?);
-        let token = Table::the().insert(Target::Bell(fd.clone()));
-        Ok(Self { fd, token })
+    /// A bell that has not rung; `group` as for [`Waiter::new`]. Errors: EMFILE, ENFILE, ENOMEM.
+    pub fn new(group: u64) -> rustix::io::Result<Self> {
+        let fd = eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?;
+        let ringing = Arc::new(Ringing { fd, cancelled: Mutex::default() });
+        let token = Table::the().insert(Target::Bell(ringing.clone()));
+        Ok(Self { ringing, token, group })
     }
 
     /// The number by which sources know it; never 0.
@@ -144,16 +156,20 @@ impl Bell {
         self.token
     }
 
-    /// Begins a round: forgets earlier news. Sources are armed after it.
-    pub fn begin(&self) {
+    /// Begins a round: forgets earlier news. Sources are armed after it. Errors: what it was cancelled with.
+    pub fn begin(&self) -> Result<(), Errno> {
         // That there was nothing to forget is no failure.
-        let _ = rustix::io::read(&*self.fd, &mut [0; 8]);
+        let _ = rustix::io::read(&self.ringing.fd, &mut [0; 8]);
+        if let Some(Target::Queue(queue)) = Table::the().find(self.group) {
+            queue.arm(self.token);
+        }
+        lock(&self.ringing.cancelled).map_or(Ok(()), Err)
     }
 }
 
 impl AsFd for Bell {
     fn as_fd(&self) -> BorrowedFd<'_> {
-        self.fd.as_fd()
+        self.ringing.fd.as_fd()
     }
 }
 

@@ -157,15 +157,13 @@ fn writes(source: &Source, asker: &Asker<'_>, stores: bool) -> Result<Option<Wri
 
 /// The place of a view's first page, for a place of its first byte.
 fn fixed(place: Place, lead: usize) -> Result<Place> {
-    match place {
-        Place::At(address) => {
-            let base = address.checked_sub(lead).filter(|base| base.is_multiple_of(page()));
-            let found = address;
-            let lead = lead as u64;
-            base.map(Place::At).ok_or_else(|| MapError::Unaligned { found, lead }.into())
-        }
-        other => Ok(other),
-    }
+    let (found, make): (usize, fn(usize) -> Place) = match place {
+        Place::At(address) => (address, Place::At),
+        Place::IfFree(address) => (address, Place::IfFree),
+        other => return Ok(other),
+    };
+    let base = found.checked_sub(lead).filter(|base| base.is_multiple_of(page()));
+    base.map(make).ok_or_else(|| MapError::Unaligned { found, lead: lead as u64 }.into())
 }
 
 /// A view of the copy, which is made if there is none.

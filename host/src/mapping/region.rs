@@ -25,6 +25,8 @@ use crate::device::{Change, ReadBelow, WriteBelow};
 pub(super) struct Pages {
     /// They hold the file's bytes.
     resident: RangeSet<u64>,
+    /// The file's bytes come there just now: views show them already, perhaps with what was stored since.
+    coming: RangeSet<u64>,
     /// A view shows them, now or earlier.
     shown: RangeSet<u64>,
     /// A view could store into them, now or earlier.
@@ -159,8 +161,12 @@ impl Region {
         self.mapper.fill(&host_ctx(), self.token.number(), offset, buf)?;
         // Beyond the end there is nothing, and writing there would make the object longer.
         let len = self.len_bytes().saturating_sub(offset).min(buf.len() as u64) as usize;
-        self.put(offset, &buf[..len])?;
-        lock(&self.pages).resident.insert(run);
+        lock(&self.pages).coming.insert(run.clone());
+        let put = self.put(offset, &buf[..len]);
+        let mut known = lock(&self.pages);
+        known.coming.remove(run.clone());
+        put?;
+        known.resident.insert(run);
         Ok(())
     }
 
@@ -200,9 +206,16 @@ impl Region {
                 let known = lock(&self.pages);
                 match known.resident.get(&number) {
                     Some(run) => (true, run.end),
+                    None if known.coming.contains(&number) => {
+                        drop(known);
+                        // Whoever fills it holds it.
+                        drop(self.ranges.hold(number * page..(number + 1) * page));
+                        continue;
+                    }
                     None => {
                         let rest = number..pages_of(offset..offset + len as u64).end;
-                        (false, known.resident.gaps(&rest).next().map_or(rest.end, |gap| gap.end))
+                        let end = known.resident.gaps(&rest).next().map_or(rest.end, |gap| gap.end);
+                        (false, known.coming.overlapping(number..end).next().map_or(end, |run| run.start))
                     }
                 }
             };

@@ -59,6 +59,8 @@ pub enum Place {
     /// At this address (`MAP_FIXED`): views of the task that are there are unmapped before; what else is there stays,
     /// and the mapping is refused.
     At(usize),
+    /// At this address (`MAP_FIXED_NOREPLACE`): whatever is there stays, and the mapping is refused.
+    IfFree(usize),
 }
 
 /// What shall be mapped.
@@ -149,9 +151,9 @@ impl MapRequest {
         if flags & !KNOWN != 0 {
             return Err(refused("flags that are known").into());
         }
-        let fixed = flags & (flag::MAP_FIXED | flag::MAP_FIXED_NOREPLACE) != 0;
         let place = match address {
-            _ if fixed => Place::At(address),
+            _ if flags & flag::MAP_FIXED_NOREPLACE != 0 => Place::IfFree(address),
+            _ if flags & flag::MAP_FIXED != 0 => Place::At(address),
             0 => Place::Anywhere,
             near => Place::Near(near),
         };

@@ -55,7 +55,7 @@ pub(super) fn map_runs(runs: &[Run<'_>], place: Place, prot: Prot, shared: bool)
     let (at, fixed) = match place {
         Place::Anywhere => (0, MapFlags::empty()),
         Place::Near(at) => (at - at % page(), MapFlags::empty()),
-        Place::At(at) => (at, MapFlags::FIXED_NOREPLACE),
+        Place::At(at) | Place::IfFree(at) => (at, MapFlags::FIXED_NOREPLACE),
     };
     let at = ptr::with_exposed_provenance_mut(at);
     let flags = sharing(shared) | fixed;
@@ -70,7 +70,7 @@ pub(super) fn map_runs(runs: &[Run<'_>], place: Place, prot: Prot, shared: bool)
         }
     }?;
     let base = base.expose_provenance();
-    if !matches!(place, Place::At(fixed) if fixed != base) {
+    if !matches!(place, Place::At(fixed) | Place::IfFree(fixed) if fixed != base) {
         if runs.len() == 1 {
             keep_from_children(base, len);
             return Ok(base);

@@ -51,8 +51,8 @@ impl Task {
         self.closed(&file)
     }
 
-    /// What the end of one descriptor means for its file.
-    pub(super) fn closed(&self, file: &OpenFile) -> Result<()> {
+    /// What the end of one descriptor means for its file: the task's record locks go, late errors come out.
+    pub fn closed(&self, file: &OpenFile) -> Result<()> {
         file.release_record_locks(self.host.locks(), self.caller.task);
         file.flush(&self.caller.ctx())
     }

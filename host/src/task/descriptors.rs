@@ -103,17 +103,30 @@ impl Task {
         self.descriptors.set_window(window);
     }
 
-    /// Closes a number, if it is open, and gives it to nobody until [`Task::restore_descriptor`]. Late errors of what had
-    /// it are lost, as with [`Task::dup2`].
-    pub fn withhold_descriptor(&self, fd: u32) {
-        if let Some(old) = self.descriptors.withhold(fd) {
-            let _ = self.closed(&old);
-        }
+    /// Gives a number to nobody until [`Task::restore_descriptor`], and answers the file that had it. No file system is
+    /// called: what the end of the descriptor means is left to [`Task::closed`].
+    pub fn withhold_descriptor(&self, fd: u32) -> Option<Arc<OpenFile>> {
+        self.descriptors.withhold(fd)
     }
 
     /// Lets a number be given out again.
     pub fn restore_descriptor(&self, fd: u32) {
         self.descriptors.restore(fd);
+    }
+
+    /// Takes a number away and answers its file, likewise without what the end of the descriptor means. Errors: EBADF.
+    pub fn take_descriptor(&self, fd: u32) -> Result<Arc<OpenFile>> {
+        self.descriptors.remove(fd)
+    }
+
+    /// Gives a file this very number and answers what had it, likewise. Errors: EBADF beyond the limit.
+    pub fn put_descriptor(
+        &self,
+        file: Arc<OpenFile>,
+        to: u32,
+        cloexec: bool,
+    ) -> Result<Option<Arc<OpenFile>>> {
+        self.descriptors.replace(to, file, cloexec)
     }
 
     /// Whether a descriptor is a terminal. POSIX `isatty`. Errors: EBADF, ENOTTY it is none.

@@ -6,6 +6,7 @@
 mod aio;
 mod at;
 mod attributes;
+mod board;
 mod content;
 mod descriptors;
 mod detect;
@@ -27,6 +28,7 @@ mod temp;
 
 pub use at::{AT_EACCESS, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, At};
 pub use attributes::{StatVfs, UTIME_NOW, UTIME_OMIT};
+pub use board::{Board, BoardError};
 pub use directories::Directory;
 pub use host::{Host, HostError, HostOptions, MountOptions};
 pub use program::{Child, Exit, Program, ProgramError, Standard};

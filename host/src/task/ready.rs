@@ -29,7 +29,7 @@ impl Task {
     /// ENFILE, ENOMEM.
     pub fn ready(&self, fds: &[PollFd]) -> Result<Ready> {
         let ready = Ready {
-            bell: Bell::new()?,
+            bell: Bell::new(self.caller.cancel)?,
             descriptors: self.descriptors.clone(),
             ctx: self.caller.ctx(),
             fds: Mutex::default(),
@@ -54,7 +54,8 @@ impl Ready {
     pub fn look(&self) -> Vec<PollFd> {
         // Two looks at a time could take each other's news away.
         let mut fds = lock(&self.fds);
-        self.bell.begin();
+        // That the task has ended is told by its descriptors.
+        let _ = self.bell.begin();
         if look(&self.descriptors, &self.ctx, &mut fds, self.bell.token()) > 0 {
             // The bell is this set's own.
             let _ = wake(self.bell.token(), 0);

@@ -1,0 +1,4 @@
+/* sys/ioctl.h. See nxvfs/posix.h. */
+#pragma GCC system_header
+
+#pragma redefine_extname ioctl nx_ioctl

@@ -1,0 +1,366 @@
+//! `sys/stat.h`: attributes.
+
+use std::ffi::{c_char, c_int};
+
+use nxvfs::tree::Stat;
+use nxvfs::{Errno, Result};
+use nxvfs_abi::Timespec;
+
+use crate::call::{done, fill, on_fd, read, text};
+use crate::fcntl::at;
+use crate::host::with_task;
+use crate::window::ours;
+
+fn struct_stat(stat: &Stat) -> libc::stat {
+    // SAFETY: a struct of numbers.
+    let mut out: libc::stat = unsafe { std::mem::zeroed() };
+    let attr = &stat.attr;
+    out.st_dev = stat.dev as libc::dev_t;
+    out.st_ino = attr.ino as libc::ino_t;
+    out.st_nlink = attr.nlink as libc::nlink_t;
+    out.st_mode = attr.mode as libc::mode_t;
+    out.st_uid = attr.uid;
+    out.st_gid = attr.gid;
+    out.st_rdev = libc::makedev((attr.rdev >> 32) as u32, attr.rdev as u32);
+    out.st_size = attr.size_bytes as libc::off_t;
+    out.st_blksize = attr.block_size_bytes as libc::blksize_t;
+    out.st_blocks = attr.blocks as libc::blkcnt_t;
+    (out.st_atime, out.st_atime_nsec) = (attr.atime.seconds, i64::from(attr.atime.nanoseconds));
+    (out.st_mtime, out.st_mtime_nsec) = (attr.mtime.seconds, i64::from(attr.mtime.nanoseconds));
+    (out.st_ctime, out.st_ctime_nsec) = (attr.ctime.seconds, i64::from(attr.ctime.nanoseconds));
+    out
+}
+
+/// POSIX `stat`.
+///
+/// # Safety
+/// `path` is null or ends in NUL; `out` is null or has room.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_stat(path: *const c_char, out: *mut libc::stat) -> c_int {
+    // SAFETY: the caller's word.
+    unsafe { nx_fstatat(libc::AT_FDCWD, path, out, 0) }
+}
+
+/// POSIX `lstat`.
+///
+/// # Safety
+/// As [`nx_stat`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_lstat(path: *const c_char, out: *mut libc::stat) -> c_int {
+    // SAFETY: the caller's word.
+    unsafe { nx_fstatat(libc::AT_FDCWD, path, out, libc::AT_SYMLINK_NOFOLLOW) }
+}
+
+/// POSIX `fstat`.
+///
+/// # Safety
+/// `out` is null or has room.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_fstat(fd: c_int, out: *mut libc::stat) -> c_int {
+    on_fd(
+        fd,
+        |task, fd| {
+            // SAFETY: the caller's word.
+            unsafe { fill(out, struct_stat(&task.fstat(fd)?)) }.map(|()| 0)
+        },
+        // SAFETY: the caller's word.
+        || unsafe { libc::fstat(fd, out) },
+    )
+}
+
+/// POSIX `fstatat`; with Linux's `AT_EMPTY_PATH` and an empty path, of the descriptor itself.
+///
+/// # Safety
+/// As [`nx_stat`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_fstatat(
+    dir: c_int,
+    path: *const c_char,
+    out: *mut libc::stat,
+    flags: c_int,
+) -> c_int {
+    // SAFETY: the caller's word.
+    if flags & libc::AT_EMPTY_PATH != 0 && unsafe { text(path) }.is_ok_and(<[u8]>::is_empty) {
+        // SAFETY: the caller's word.
+        return unsafe { nx_fstat(dir, out) };
+    }
+    done(|| {
+        if out.is_null() {
+            return Err(Errno::EFAULT.into());
+        }
+        // SAFETY: the caller's word.
+        let path = unsafe { text(path) }?;
+        let flags = flags & !(libc::AT_EMPTY_PATH | libc::AT_NO_AUTOMOUNT);
+        let stat = with_task(|task| task.stat_at(at(dir), path, flags as u32))?;
+        // SAFETY: the caller's word.
+        unsafe { fill(out, struct_stat(&stat)) }
+    })
+}
+
+/// POSIX `chmod`.
+///
+/// # Safety
+/// `path` is null or ends in NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_chmod(path: *const c_char, mode: u32) -> c_int {
+    // SAFETY: the caller's word.
+    unsafe { nx_fchmodat(libc::AT_FDCWD, path, mode, 0) }
+}
+
+/// POSIX `fchmodat`.
+///
+/// # Safety
+/// `path` is null or ends in NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_fchmodat(dir: c_int, path: *const c_char, mode: u32, flags: c_int) -> c_int {
+    done(|| {
+        // SAFETY: the caller's word.
+        let path = unsafe { text(path) }?;
+        with_task(|task| task.chmod_at(at(dir), path, mode, flags as u32))
+    })
+}
+
+/// POSIX `fchmod`.
+#[unsafe(no_mangle)]
+pub extern "C" fn nx_fchmod(fd: c_int, mode: u32) -> c_int {
+    // SAFETY: numbers only.
+    on_fd(fd, |task, fd| task.fchmod(fd, mode).map(|()| 0), || unsafe { libc::fchmod(fd, mode) })
+}
+
+/// -1 leaves an owner as it is.
+fn owner(id: u32) -> Option<u32> {
+    (id != u32::MAX).then_some(id)
+}
+
+/// POSIX `chown`.
+///
+/// # Safety
+/// `path` is null or ends in NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_chown(path: *const c_char, uid: u32, gid: u32) -> c_int {
+    // SAFETY: the caller's word.
+    unsafe { nx_fchownat(libc::AT_FDCWD, path, uid, gid, 0) }
+}
+
+/// POSIX `lchown`.
+///
+/// # Safety
+/// `path` is null or ends in NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_lchown(path: *const c_char, uid: u32, gid: u32) -> c_int {
+    // SAFETY: the caller's word.
+    unsafe { nx_fchownat(libc::AT_FDCWD, path, uid, gid, libc::AT_SYMLINK_NOFOLLOW) }
+}
+
+/// POSIX `fchownat`.
+///
+/// # Safety
+/// `path` is null or ends in NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_fchownat(
+    dir: c_int,
+    path: *const c_char,
+    uid: u32,
+    gid: u32,
+    flags: c_int,
+) -> c_int {
+    done(|| {
+        // SAFETY: the caller's word.
+        let path = unsafe { text(path) }?;
+        with_task(|task| task.chown_at(at(dir), path, owner(uid), owner(gid), flags as u32))
+    })
+}
+
+/// POSIX `fchown`.
+#[unsafe(no_mangle)]
+pub extern "C" fn nx_fchown(fd: c_int, uid: u32, gid: u32) -> c_int {
+    on_fd(
+        fd,
+        |task, fd| task.fchown(fd, owner(uid), owner(gid)).map(|()| 0),
+        // SAFETY: numbers only.
+        || unsafe { libc::fchown(fd, uid, gid) },
+    )
+}
+
+/// POSIX `umask`.
+#[unsafe(no_mangle)]
+pub extern "C" fn nx_umask(mask: u32) -> u32 {
+    // It cannot fail: without a host there is nothing to mask.
+    crate::call::caught(|| with_task(|task| Ok(task.set_umask(mask & 0o777)))).unwrap_or(0o022)
+}
+
+/// POSIX `access`.
+///
+/// # Safety
+/// `path` is null or ends in NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_access(path: *const c_char, want: c_int) -> c_int {
+    // SAFETY: the caller's word.
+    unsafe { nx_faccessat(libc::AT_FDCWD, path, want, 0) }
+}
+
+/// POSIX `faccessat`.
+///
+/// # Safety
+/// `path` is null or ends in NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_faccessat(dir: c_int, path: *const c_char, want: c_int, flags: c_int) -> c_int {
+    done(|| {
+        // SAFETY: the caller's word.
+        let path = unsafe { text(path) }?;
+        with_task(|task| task.access_at(at(dir), path, want as u32, flags as u32))
+    })
+}
+
+type Times = (Option<Timespec>, Option<Timespec>);
+
+/// Two times; none are the present. Errors: EINVAL nanoseconds that cannot be.
+///
+/// # Safety
+/// `times` is null or points to two.
+unsafe fn two_times(times: *const libc::timespec) -> Result<Times> {
+    // SAFETY: the caller's word.
+    let Ok(times) = (unsafe { read(times.cast::<[libc::timespec; 2]>()) }) else {
+        let now = Timespec { nanoseconds: nxvfs::task::UTIME_NOW, ..Timespec::default() };
+        return Ok((Some(now), Some(now)));
+    };
+    let time = |time: &libc::timespec| match time.tv_nsec {
+        0..1_000_000_000 | libc::UTIME_NOW | libc::UTIME_OMIT => {
+            Ok(Some(Timespec { seconds: time.tv_sec, nanoseconds: time.tv_nsec as u32, reserved: 0 }))
+        }
+        _ => Err(Errno::EINVAL),
+    };
+    Ok((time(&times[0])?, time(&times[1])?))
+}
+
+/// As [`two_times`], in microseconds.
+///
+/// # Safety
+/// `times` is null or points to two.
+unsafe fn two_timevals(times: *const libc::timeval) -> Result<Option<[libc::timespec; 2]>> {
+    // SAFETY: the caller's word.
+    let Ok(times) = (unsafe { read(times.cast::<[libc::timeval; 2]>()) }) else { return Ok(None) };
+    let time = |time: libc::timeval| match time.tv_usec {
+        0..1_000_000 => Ok(libc::timespec { tv_sec: time.tv_sec, tv_nsec: time.tv_usec * 1000 }),
+        _ => Err(Errno::EINVAL),
+    };
+    Ok(Some([time(times[0])?, time(times[1])?]))
+}
+
+/// POSIX `utimensat`.
+///
+/// # Safety
+/// `path` is null or ends in NUL; `times` is null or points to two.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_utimensat(
+    dir: c_int,
+    path: *const c_char,
+    times: *const libc::timespec,
+    flags: c_int,
+) -> c_int {
+    done(|| {
+        // SAFETY: the caller's word.
+        let (path, times) = unsafe { (text(path)?, two_times(times)?) };
+        with_task(|task| task.utimens_at(at(dir), path, times, flags as u32))
+    })
+}
+
+/// NuttX `utimens`.
+///
+/// # Safety
+/// As [`nx_utimensat`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_utimens(path: *const c_char, times: *const libc::timespec) -> c_int {
+    // SAFETY: the caller's word.
+    unsafe { nx_utimensat(libc::AT_FDCWD, path, times, 0) }
+}
+
+/// POSIX `futimens`.
+///
+/// # Safety
+/// `times` is null or points to two.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_futimens(fd: c_int, times: *const libc::timespec) -> c_int {
+    on_fd(
+        fd,
+        |task, fd| {
+            task.file(fd)?;
+            // SAFETY: the caller's word.
+            let (atime, mtime) = unsafe { two_times(times) }?;
+            task.futimens(fd, atime, mtime).map(|()| 0)
+        },
+        // SAFETY: the caller's word.
+        || unsafe { libc::futimens(fd, times) },
+    )
+}
+
+/// POSIX `utimes`.
+///
+/// # Safety
+/// As [`nx_utimensat`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_utimes(path: *const c_char, times: *const libc::timeval) -> c_int {
+    // SAFETY: the caller's word.
+    unsafe { in_microseconds(path, times, 0) }
+}
+
+/// BSD `lutimes`.
+///
+/// # Safety
+/// As [`nx_utimensat`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_lutimes(path: *const c_char, times: *const libc::timeval) -> c_int {
+    // SAFETY: the caller's word.
+    unsafe { in_microseconds(path, times, libc::AT_SYMLINK_NOFOLLOW) }
+}
+
+/// # Safety
+/// As [`nx_utimensat`].
+unsafe fn in_microseconds(path: *const c_char, times: *const libc::timeval, flags: c_int) -> c_int {
+    done(|| {
+        // SAFETY: the caller's word.
+        let path = unsafe { text(path) }?;
+        // SAFETY: the caller's word, and two times or none.
+        let times = unsafe {
+            let times = two_timevals(times)?;
+            two_times(times.as_ref().map_or(std::ptr::null(), |times| times.as_ptr()))
+        }?;
+        with_task(|task| task.utimens_at(at(libc::AT_FDCWD), path, times, flags as u32))
+    })
+}
+
+/// BSD `futimes`.
+///
+/// # Safety
+/// `times` is null or points to two.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_futimes(fd: c_int, times: *const libc::timeval) -> c_int {
+    if ours(fd).is_none() {
+        // SAFETY: the caller's word.
+        return unsafe { libc::futimes(fd, times) };
+    }
+    // SAFETY: the caller's word.
+    match unsafe { two_timevals(times) } {
+        Ok(times) => {
+            let times = times.as_ref().map_or(std::ptr::null(), |times| times.as_ptr());
+            // SAFETY: two times or none.
+            unsafe { nx_futimens(fd, times) }
+        }
+        Err(e) => done(|| Err(e)),
+    }
+}
+
+/// POSIX `utime`.
+///
+/// # Safety
+/// `path` is null or ends in NUL; `times` is null or points to its struct.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_utime(path: *const c_char, times: *const libc::utimbuf) -> c_int {
+    // SAFETY: the caller's word.
+    let times = unsafe { read(times) }.ok().map(|times| {
+        [times.actime, times.modtime].map(|seconds| libc::timespec { tv_sec: seconds, tv_nsec: 0 })
+    });
+    let times = times.as_ref().map_or(std::ptr::null(), |times| times.as_ptr());
+    // SAFETY: the caller's word, and two times or none.
+    unsafe { nx_utimens(path, times) }
+}

@@ -1,0 +1,108 @@
+//! Programs in C, one for each header.
+
+use std::process::Command;
+
+use nxvfs_tests::fixture::{host_library, run};
+use nxvfs_tests::tool::{fsck_fat, mtype};
+use nxvfs_tests::{Folder, repository};
+
+use crate::harness::{application, board, compile};
+
+#[test]
+fn a_program_in_c_uses_the_host() {
+    let (library, folder) = (host_library(), Folder::new());
+    let program = folder.at("program");
+    let source = repository().join("tests/capi/program.c");
+    compile(&source, &["-std=c11", "-Wpedantic"], &program, Some(&library));
+    assert_eq!(run(&mut Command::new(&program)), "all claims hold\n");
+}
+
+#[test]
+fn descriptors_of_both_sides_live_in_one_program() {
+    application("descriptors");
+}
+
+#[test]
+fn every_call_of_fcntl_h_and_its_errors() {
+    application("fcntl");
+}
+
+#[test]
+fn every_call_of_unistd_h_and_its_errors() {
+    application("unistd");
+}
+
+#[test]
+fn every_call_of_stat_h_and_its_errors() {
+    application("stat");
+}
+
+#[test]
+fn every_call_of_dirent_h_and_its_errors() {
+    application("dirent");
+}
+
+#[test]
+fn every_call_of_poll_h_and_select_h_and_their_errors() {
+    application("poll");
+}
+
+#[test]
+fn every_call_of_mman_h_and_its_errors() {
+    application("mman");
+}
+
+#[test]
+fn ioctl_with_the_numbers_of_linux_and_nuttx() {
+    application("ioctl");
+}
+
+#[test]
+fn mount_and_umount_with_the_signatures_of_nuttx() {
+    application("mount");
+}
+
+#[test]
+fn a_character_driver_of_the_programs_own() {
+    application("driver");
+}
+
+#[test]
+fn threads_hammer_both_sides_and_leave_nothing() {
+    application("hammer");
+}
+
+#[test]
+fn what_a_program_wrote_is_on_the_medium_when_it_exits() {
+    let (library, folder) = (host_library(), Folder::new());
+    let program = folder.at("leaves");
+    let source = repository().join("tests/capi/leaves.c");
+    compile(&source, &["-include", "nxvfs/posix.h"], &program, Some(&library));
+    let board = board(&folder);
+    let text = std::fs::read_to_string(&board).unwrap();
+    // The medium is the image itself.
+    std::fs::write(&board, text.replace("fat.img\"", "fat.img\", shared = true")).unwrap();
+    assert_eq!(run(Command::new(&program).env("NXVFS_BOARD", &board)), "all claims hold\n");
+    assert_eq!(mtype(&folder.at("fat.img"), "left.txt"), b"what was written is there\n");
+    assert!(fsck_fat(&folder.at("fat.img")).is_empty());
+}
+
+#[test]
+fn a_board_that_cannot_be_says_why_line_by_line() {
+    let (library, folder) = (host_library(), Folder::new());
+    let program = folder.at("leaves");
+    let source = repository().join("tests/capi/leaves.c");
+    compile(&source, &["-include", "nxvfs/posix.h"], &program, Some(&library));
+    let board = folder.at("board.toml");
+    std::fs::write(
+        &board,
+        "[[mount]]\ntarget = \"/tmp\"\ntype = \"nothing\"\n\n[[device]]\ndriver = \"none\"\nnode = \"/dev/x\"\n",
+    )
+    .unwrap();
+    let output = Command::new(&program).env("NXVFS_BOARD", &board).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    for line in ["board.toml:1: ", "board.toml:5: "] {
+        assert!(said.contains(line), "{said}");
+    }
+}
