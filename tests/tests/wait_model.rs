@@ -20,7 +20,7 @@ mod sync {
     }
 
     /// The models have no clock: a time is either over, or for ever.
-    pub(crate) fn wait<'a, T>(
+    pub(crate) fn wait_until<'a, T>(
         bell: &Condvar,
         guard: MutexGuard<'a, T>,
         until: Option<std::time::Instant>,

@@ -267,6 +267,12 @@ impl OpenFile {
         Ok(sum)
     }
 
+    /// How many bytes are left after the position.
+    pub fn rest_bytes(&self, ctx: &Ctx) -> Result<u64> {
+        let position = *lock(&self.position);
+        Ok(self.len_bytes(ctx)?.saturating_sub(position))
+    }
+
     /// Moves the position. POSIX `lseek`. Errors: EINVAL before the start, EOVERFLOW, ENXIO no data or hole after
     /// the offset.
     pub fn seek(&self, ctx: &Ctx, offset: i64, whence: Whence) -> Result<u64> {

@@ -1,5 +1,6 @@
 //! A host: plugins, devices and the tree in one.
 
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nxvfs_abi::Ctx;
@@ -9,7 +10,9 @@ use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::base::{Budget, Errno, Result};
 use crate::bridge::{self, FindingItem, Mapper, MountRequest, ProbeFound, Target, Token, WireParam};
-use crate::device::{BlockDevice, BlockMedium, CharacterDevice, Console, Generated, Openable, Standard};
+use crate::device::{
+    BlockDevice, BlockMedium, CharacterDevice, Console, Foreign, Generated, Openable, Reactor, Standard,
+};
 use crate::file::{DriverFiles, LockTable, Pool};
 use crate::plugin::{Found, Kind, PluginOptions, Registry};
 use crate::tree::{
@@ -122,6 +125,7 @@ pub struct Host {
     next_task: AtomicU64,
     tasks: Tasks,
     locks: Arc<LockTable>,
+    reactor: Arc<Reactor>,
     started: Instant,
 }
 
@@ -141,6 +145,7 @@ impl Host {
             next_task: AtomicU64::new(1),
             tasks: Tasks::default(),
             locks: Arc::default(),
+            reactor: Arc::default(),
             started: Instant::now(),
         };
         host.tree.mkdir(&Caller::host(), &host.tree.root(), b"/dev", 0o755)?;
@@ -240,6 +245,14 @@ impl Host {
             .add_device(node.as_bytes(), PseudoKind::Node(object), permissions)
             .map(drop)
             .map_err(|e| e.doing(format_args!("register {node}")))
+    }
+
+    /// Makes a node of a descriptor of the operating system: a socket, a pipe, a terminal. All openings of the node are
+    /// that descriptor; it is closed when the node has been unregistered and nothing has it open. Waiting for it, `poll` of
+    /// it beside pipes and drivers included, costs one thread for all such nodes of a host. Errors: as
+    /// [`Host::register`].
+    pub fn register_descriptor(&self, node: &str, descriptor: OwnedFd, permissions: u32) -> Result<()> {
+        self.register(node, Arc::new(Foreign::new(&self.reactor, descriptor)), permissions)
     }
 
     /// Makes a file whose whole text `generate` makes when it is read, for the task that `Ctx` names. [`Generated`] says

@@ -21,6 +21,7 @@ mod partitions;
 mod pipes;
 mod proc;
 mod program;
+mod ready;
 mod report;
 mod tasks;
 mod temp;
@@ -31,6 +32,7 @@ pub use board::{Board, BoardError};
 pub use directories::Directory;
 pub use host::{Host, HostError, HostOptions, MountOptions};
 pub use program::{Child, Exit, Program, ProgramError, Standard};
+pub use ready::Ready;
 pub use report::{DeviceStatus, MountStatus};
 pub use temp::TEMPORARY;
 
