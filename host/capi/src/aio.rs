@@ -296,10 +296,12 @@ pub unsafe extern "C" fn nx_aio_fsync(op: c_int, block: *mut libc::aiocb) -> c_i
 }
 
 fn state(block: *const libc::aiocb) -> Option<Result<(), Errno>> {
-    blocks().table.blocks.get(&block.expose_provenance()).map(|block| match block {
-        Block::Accepted(aio) => aio.error(),
-        Block::Refused(errno) => Err(*errno),
-    })
+    match blocks().table.blocks.get(&block.expose_provenance())? {
+        // It is as if nothing had been asked for.
+        Block::Accepted(aio) if aio.is_taken() => None,
+        Block::Accepted(aio) => Some(aio.error()),
+        Block::Refused(errno) => Some(Err(*errno)),
+    }
 }
 
 /// POSIX `aio_error`.
