@@ -127,6 +127,7 @@ pub struct Host {
     locks: Arc<LockTable>,
     reactor: Arc<Reactor>,
     started: Instant,
+    process: u32,
 }
 
 impl Host {
@@ -147,6 +148,7 @@ impl Host {
             locks: Arc::default(),
             reactor: Arc::default(),
             started: Instant::now(),
+            process: std::process::id(),
         };
         host.tree.mkdir(&Caller::host(), &host.tree.root(), b"/dev", 0o755)?;
         for (node, device) in Standard::ALL {
@@ -203,6 +205,11 @@ impl Host {
 
     pub(super) fn started(&self) -> Instant {
         self.started
+    }
+
+    /// The number of the process that it was made in.
+    pub fn process(&self) -> u32 {
+        self.process
     }
 
     /// A new task of user 0.

@@ -46,17 +46,28 @@ const MOST_SCRIPTS: usize = 5;
 const CHUNK_BYTES: usize = 1 << 18;
 
 /// What the kernel executes.
-pub(super) struct Executable {
-    pub(super) program: OwnedFd,
-    pub(super) argv: Vec<Vec<u8>>,
+pub struct Executable {
+    /// The program, sealed; closed on execution.
+    pub program: OwnedFd,
+    /// Its arguments, the name first.
+    pub argv: Vec<Vec<u8>>,
     /// Scripts, which their interpreters open by number: they stay until the program ends.
-    pub(super) scripts: Vec<OwnedFd>,
+    pub scripts: Vec<OwnedFd>,
+}
+
+/// Who opens the scripts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Executor {
+    /// Another process, while this one keeps them.
+    Child,
+    /// This process, after it has become the program: the scripts must then not be closed on execution.
+    Itself,
 }
 
 impl Task {
     /// Finds a program. A script's interpreter is looked up in the tree, and gets the script as a file in memory. Errors:
     /// those of the walk, and of [`ProgramError`].
-    pub(super) fn executable(&self, path: &[u8], argv: Vec<Vec<u8>>) -> Result<Executable> {
+    pub fn executable(&self, path: &[u8], argv: Vec<Vec<u8>>, by: Executor) -> Result<Executable> {
         let (mut path, mut argv, mut scripts) = (path.to_vec(), argv, Vec::new());
         let mut script: Option<String> = None;
         loop {
@@ -81,7 +92,10 @@ impl Task {
                 return Err(ProgramError::Deep { path: place }.into());
             }
             // The interpreter opens the script by name, and its names are the operating system's.
-            let opened = format!("/proc/{}/fd/{}", std::process::id(), copy.as_raw_fd());
+            let opened = match by {
+                Executor::Child => format!("/proc/{}/fd/{}", std::process::id(), copy.as_raw_fd()),
+                Executor::Itself => format!("/proc/self/fd/{}", copy.as_raw_fd()),
+            };
             let given = argv.into_iter().skip(1);
             let first = [Some(interpreter.to_vec()), argument.map(<[u8]>::to_vec), Some(opened.into_bytes())];
             argv = first.into_iter().flatten().chain(given).collect();

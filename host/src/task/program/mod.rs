@@ -11,5 +11,5 @@ mod pump;
 mod spawn;
 
 pub use child::{Child, Exit};
-pub use executable::ProgramError;
+pub use executable::{Executable, Executor, ProgramError};
 pub use spawn::{Program, Standard};

@@ -13,7 +13,7 @@ use rustix::process::{Pid, PidfdFlags, pidfd_open};
 
 use super::super::Task;
 use super::child::{Attendants, Child, Shared};
-use super::executable::ProgramError;
+use super::executable::{Executor, ProgramError};
 use super::pump::{drain, feed};
 use crate::base::sync::Arc;
 use crate::base::wait::Relay;
@@ -150,7 +150,7 @@ impl Task {
         if argv.iter().map(Vec::as_slice).chain(named).any(|word| word.contains(&0)) {
             return Err(Errno::EINVAL.into());
         }
-        let executable = self.executable(&path, argv)?;
+        let executable = self.executable(&path, argv, Executor::Child)?;
         let mut words = executable.argv.iter().map(|word| OsStr::from_bytes(word));
         let mut command = Command::new(format!("/proc/self/fd/{}", executable.program.as_raw_fd()));
         command.arg0(words.next().ok_or(Errno::EINVAL)?).args(words);
