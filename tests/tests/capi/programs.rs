@@ -1,20 +1,18 @@
 //! Programs in C, one for each header.
 
-use std::process::Command;
-
-use nxvfs_tests::fixture::{host_library, run};
+use nxvfs_tests::fixture::run;
 use nxvfs_tests::tool::{fsck_fat, mtype};
 use nxvfs_tests::{Folder, repository};
 
-use crate::harness::{application, board, compile};
+use crate::harness::{application, board, command, compile, library};
 
 #[test]
 fn a_program_in_c_uses_the_host() {
-    let (library, folder) = (host_library(), Folder::new());
+    let (library, folder) = (library(), Folder::new());
     let program = folder.at("program");
     let source = repository().join("tests/capi/program.c");
     compile(&source, &["-std=c11", "-Wpedantic"], &program, Some(&library));
-    assert_eq!(run(&mut Command::new(&program)), "all claims hold\n");
+    assert_eq!(run(&mut command(&program)), "all claims hold\n");
 }
 
 #[test]
@@ -74,7 +72,7 @@ fn threads_hammer_both_sides_and_leave_nothing() {
 
 #[test]
 fn what_a_program_wrote_is_on_the_medium_when_it_exits() {
-    let (library, folder) = (host_library(), Folder::new());
+    let (library, folder) = (library(), Folder::new());
     let program = folder.at("leaves");
     let source = repository().join("tests/capi/leaves.c");
     compile(&source, &["-include", "nxvfs/posix.h"], &program, Some(&library));
@@ -82,14 +80,14 @@ fn what_a_program_wrote_is_on_the_medium_when_it_exits() {
     let text = std::fs::read_to_string(&board).unwrap();
     // The medium is the image itself.
     std::fs::write(&board, text.replace("fat.img\"", "fat.img\", shared = true")).unwrap();
-    assert_eq!(run(Command::new(&program).env("NXVFS_BOARD", &board)), "all claims hold\n");
+    assert_eq!(run(command(&program).env("NXVFS_BOARD", &board)), "all claims hold\n");
     assert_eq!(mtype(&folder.at("fat.img"), "left.txt"), b"what was written is there\n");
     assert!(fsck_fat(&folder.at("fat.img")).is_empty());
 }
 
 #[test]
 fn a_board_that_cannot_be_says_why_line_by_line() {
-    let (library, folder) = (host_library(), Folder::new());
+    let (library, folder) = (library(), Folder::new());
     let program = folder.at("leaves");
     let source = repository().join("tests/capi/leaves.c");
     compile(&source, &["-include", "nxvfs/posix.h"], &program, Some(&library));
@@ -99,7 +97,7 @@ fn a_board_that_cannot_be_says_why_line_by_line() {
         "[[mount]]\ntarget = \"/tmp\"\ntype = \"nothing\"\n\n[[device]]\ndriver = \"none\"\nnode = \"/dev/x\"\n",
     )
     .unwrap();
-    let output = Command::new(&program).env("NXVFS_BOARD", &board).output().unwrap();
+    let output = command(&program).env("NXVFS_BOARD", &board).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success());
     for line in ["board.toml:1: ", "board.toml:5: "] {
