@@ -104,3 +104,8 @@ fn a_board_that_cannot_be_says_why_line_by_line() {
         assert!(said.contains(line), "{said}");
     }
 }
+
+#[test]
+fn numbers_are_few_or_taken_and_the_host_ends() {
+    application("edges");
+}
