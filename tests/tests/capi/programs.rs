@@ -1,5 +1,7 @@
 //! Programs in C, one for each header.
 
+use std::process::Command;
+
 use nxvfs_tests::fixture::run;
 use nxvfs_tests::tool::{fsck_fat, mtype};
 use nxvfs_tests::{Folder, repository};
@@ -108,4 +110,33 @@ fn a_board_that_cannot_be_says_why_line_by_line() {
 #[test]
 fn numbers_are_few_or_taken_and_the_host_ends() {
     application("edges");
+}
+
+#[test]
+fn what_is_installed_is_found_by_pkg_config() {
+    let (library, folder) = (library(), Folder::new());
+    let prefix = folder.at("prefix");
+    let install = repository().join("host/capi/install");
+    run(Command::new(install).arg(&prefix).arg(library.parent().unwrap()));
+    let pkg_config = |what: &[&str]| {
+        let mut command = Command::new("pkg-config");
+        let said = run(command.args(what).arg("nxvfs").env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig")));
+        said.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(pkg_config(&["--modversion"]), [env!("CARGO_PKG_VERSION")]);
+    let source = folder.at("only.c");
+    std::fs::write(
+        &source,
+        "#include <nxvfs.h>\n#include <nxvfs/ioctl.h>\n#include <fcntl.h>\n#include <unistd.h>\n\
+         int main(void) { return nx_boot(NULL) || close(open(\"/dev/null\", O_RDWR)) || nx_end(); }\n",
+    )
+    .unwrap();
+    let program = folder.at("only");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-Wall", "-Wextra", "-Werror"])
+        .args(pkg_config(&["--cflags"]))
+        .args(["-include", "nxvfs/posix.h"]);
+    gcc.arg(&source).arg("-o").arg(&program).args(pkg_config(&["--libs"]));
+    run(gcc.arg(format!("-Wl,--disable-new-dtags,-rpath,{}", prefix.join("lib").display())));
+    run(&mut Command::new(&program));
 }
