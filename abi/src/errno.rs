@@ -80,6 +80,7 @@ errnos! {
     E2BIG = 7, "argument list too long";
     ENOEXEC = 8, "not an executable format";
     EBADF = 9, "bad file descriptor";
+    ECHILD = 10, "no such child";
     EAGAIN = 11, "try again";
     ENOMEM = 12, "not enough memory";
     EACCES = 13, "permission denied";
@@ -120,6 +121,7 @@ errnos! {
     EILSEQ = 84, "invalid byte sequence";
     ENOTSUP = 95, "not supported";
     ETIMEDOUT = 110, "timed out";
+    EINPROGRESS = 115, "in progress";
     ESTALE = 116, "stale handle";
     EUCLEAN = 117, "structure needs cleaning";
     ECANCELED = 125, "cancelled";

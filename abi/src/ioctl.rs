@@ -31,6 +31,14 @@ pub const FIONBIO: u32 = 0x030a;
 pub const FIOCLEX: u32 = 0x030b;
 /// Clear close-on-exec.
 pub const FIONCLEX: u32 = 0x030c;
+/// Take or give up a record lock; argument: the system's `struct flock` of 64 bits, read.
+pub const FIOC_SETLK: u32 = 0x0312;
+/// A record lock that is in the way; argument: the system's `struct flock` of 64 bits, read and filled.
+pub const FIOC_GETLK: u32 = 0x0313;
+/// Take a record lock, and wait for it; argument: the system's `struct flock` of 64 bits, read.
+pub const FIOC_SETLKW: u32 = 0x0314;
+/// Whether close-on-exec is set; argument: `int`, filled.
+pub const FIOGCLEX: u32 = 0x0318;
 /// Address of the file's first byte in place; argument: `uintptr_t`, filled.
 pub const FIOC_XIPBASE: u32 = 0x0315;
 /// Address of the file in place, older spelling; argument: `uintptr_t`, filled. A number of our own.
@@ -53,6 +61,11 @@ pub const BIOC_DISCARD: u32 = 0x0511;
 
 /// What becomes of a FIFO's bytes when its last end is closed; argument: 0 they go, 1 they stay.
 pub const PIPEIOC_POLICY: u32 = 0x1801;
+/// How many bytes a pipe must hold more than to be told ready for reading; argument: the number, 0 unless it is set.
+pub const PIPEIOC_POLLINTHRD: u32 = 0x1802;
+/// For how many bytes a pipe must have more room than to be told ready for writing; argument: the number, or 0 for what
+/// a write that is not torn may need.
+pub const PIPEIOC_POLLOUTTHRD: u32 = 0x1803;
 /// Read a pipe's first bytes without taking them; argument: where to, filled. Answers how many.
 pub const PIPEIOC_PEEK: u32 = 0x1804;
 /// Set how many bytes a pipe holds; argument: the number. Answers what it became.
@@ -84,6 +97,10 @@ pub struct Known {
     pub size_bytes: usize,
 }
 
+/// Bytes of the system's `struct flock` with offsets of 64 bits: type and whence of two bytes each, start, length, and
+/// the holder of four bytes, each where its alignment puts it.
+const FLOCK_BYTES: usize = 32;
+
 macro_rules! known {
     ($($name:ident $direction:ident $size:expr;)*) => {
         /// The host's table of commands.
@@ -105,6 +122,10 @@ known! {
     FIONBIO Read 4;
     FIOCLEX Value 0;
     FIONCLEX Value 0;
+    FIOC_SETLK Read FLOCK_BYTES;
+    FIOC_GETLK Fill FLOCK_BYTES;
+    FIOC_SETLKW Read FLOCK_BYTES;
+    FIOGCLEX Fill 4;
     FIOC_XIPBASE Fill size_of::<usize>();
     FIOC_MMAP Fill size_of::<usize>();
     BIOC_XIPBASE Fill size_of::<usize>();
@@ -115,6 +136,8 @@ known! {
     BIOC_BLKGETSIZE Fill 8;
     BIOC_DISCARD Value 0;
     PIPEIOC_POLICY Value 0;
+    PIPEIOC_POLLINTHRD Value 0;
+    PIPEIOC_POLLOUTTHRD Value 0;
     PIPEIOC_PEEK Fill 0;
     PIPEIOC_SETSIZE Value 0;
     PIPEIOC_GETSIZE Value 0;

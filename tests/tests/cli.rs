@@ -16,6 +16,8 @@ mod json;
 mod listing;
 #[path = "cli/own_tree.rs"]
 mod own_tree;
+#[path = "cli/programs.rs"]
+mod programs;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/script.rs"]

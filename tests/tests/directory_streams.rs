@@ -165,3 +165,20 @@ on_both_links! {
         });
     }
 }
+
+on_both_links! {
+    fn scandir_selects_and_sorts(link: Link) {
+        let board = Board::new(link).mount("none", "/tmp", "tmpfs", "");
+        let task = board.task();
+        task.mkdir("/tmp/d", 0o755).unwrap();
+        [3, 20, 1].into_iter().for_each(|name| make(&task, name));
+        let names = |select: &dyn Fn(&[u8]) -> bool| {
+            let entries = task.scandir("/tmp/d", |entry| select(&entry.name)).unwrap();
+            entries.into_iter().map(|entry| String::from_utf8(entry.name).unwrap()).collect::<Vec<_>>()
+        };
+        assert_eq!(names(&|_| true), [".", "..", "1", "20", "3"]);
+        assert_eq!(names(&|name| name != b"." && name != b".." && name != b"1"), ["20", "3"]);
+        assert!(names(&|_| false).is_empty());
+        nxvfs_tests::check::errno(task.scandir("/tmp/d/1", |_| true), nxvfs::Errno::ENOTDIR);
+    }
+}

@@ -12,12 +12,15 @@ use nxvfs_abi::Errno;
 mod sync {
     pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
 
+    /// Not modelled: it is only counted.
+    pub(crate) type Ring = std::sync::Arc<dyn Fn() + Send + Sync>;
+
     pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
         mutex.lock().unwrap()
     }
 
     /// The models have no clock: a time is either over, or for ever.
-    pub(crate) fn wait<'a, T>(
+    pub(crate) fn wait_until<'a, T>(
         bell: &Condvar,
         guard: MutexGuard<'a, T>,
         until: Option<std::time::Instant>,

@@ -18,6 +18,7 @@
 #define NX_E2BIG 7       /* argument list too long */
 #define NX_ENOEXEC 8     /* not an executable format */
 #define NX_EBADF 9       /* bad file descriptor */
+#define NX_ECHILD 10     /* no such child */
 #define NX_EAGAIN 11     /* try again */
 #define NX_ENOMEM 12     /* not enough memory */
 #define NX_EACCES 13     /* permission denied */
@@ -58,6 +59,7 @@
 #define NX_EILSEQ 84     /* invalid byte sequence */
 #define NX_ENOTSUP 95    /* not supported */
 #define NX_ETIMEDOUT 110 /* timed out */
+#define NX_EINPROGRESS 115 /* in progress */
 #define NX_ESTALE 116    /* stale handle */
 #define NX_EUCLEAN 117   /* structure needs cleaning */
 #define NX_ECANCELED 125 /* cancelled */

@@ -39,6 +39,14 @@ extern "C" {
 #define NX_FIOCLEX 0x030bu
 /* Clear close-on-exec. */
 #define NX_FIONCLEX 0x030cu
+/* Take or give up a record lock; argument: the system's `struct flock` of 64 bits, read. */
+#define NX_FIOC_SETLK 0x0312u
+/* A record lock that is in the way; argument: the system's `struct flock` of 64 bits, read and filled. */
+#define NX_FIOC_GETLK 0x0313u
+/* Take a record lock, and wait for it; argument: the system's `struct flock` of 64 bits, read. */
+#define NX_FIOC_SETLKW 0x0314u
+/* Whether close-on-exec is set; argument: `int`, filled. */
+#define NX_FIOGCLEX 0x0318u
 /* Address of the file's first byte in place; argument: `uintptr_t`, filled. */
 #define NX_FIOC_XIPBASE 0x0315u
 /* Address of the file in place, older spelling; argument: `uintptr_t`, filled. A number of our own. */
@@ -61,6 +69,11 @@ extern "C" {
 
 /* What becomes of a FIFO's bytes when its last end is closed; argument: 0 they go, 1 they stay. */
 #define NX_PIPEIOC_POLICY 0x1801u
+/* How many bytes a pipe must hold more than to be told ready for reading; argument: the number, 0 unless it is set. */
+#define NX_PIPEIOC_POLLINTHRD 0x1802u
+/* For how many bytes a pipe must have more room than to be told ready for writing; argument: the number, or 0 for what
+ * a write that is not torn may need. */
+#define NX_PIPEIOC_POLLOUTTHRD 0x1803u
 /* Read a pipe's first bytes without taking them; argument: where to, filled. Answers how many. */
 #define NX_PIPEIOC_PEEK 0x1804u
 /* Set how many bytes a pipe holds; argument: the number. Answers what it became. */

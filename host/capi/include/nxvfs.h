@@ -16,11 +16,15 @@
 #ifndef NXVFS_H
 #define NXVFS_H
 
+#include <aio.h>
 #include <dirent.h>
 #include <poll.h>
 #include <signal.h>
+#include <spawn.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <sys/select.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -426,6 +430,180 @@ int nx_umount(const char *target);
 /* Unmounts the volume on `target` as umount2(2), with MNT_FORCE, MNT_DETACH, MNT_EXPIRE and UMOUNT_NOFOLLOW. Errors: EBUSY
  * it is in use; EAGAIN MNT_EXPIRE marked it; EINVAL nothing is mounted there, or flags that do not go together. */
 int nx_umount2(const char *target, int flags);
+
+/* ---- stdio.h ---- */
+
+/* C fopen: r, w, a, with + and b; x (C11) must not be there yet; e closes on execution. The stream is one of the C library's
+ * own over a descriptor of the host's, so that everything that takes a FILE works on it, fclose included. NULL after a failure.
+ * Errors: EINVAL the mode; as nx_open. */
+FILE *nx_fopen(const char *path, const char *mode);
+
+/* POSIX fdopen: the descriptor is the stream's from here on. NULL after a failure. Errors: EINVAL the mode, or it asks for more
+ * than the descriptor may; ENOMEM. */
+FILE *nx_fdopen(int fd, const char *mode);
+
+/* C freopen: the stream leads to another file; with path NULL to the same one in another mode. A stream of the operating
+ * system's is closed, and the answer is another one; of stdin, stdout and stderr the variable leads to it, and the number to
+ * the file. NULL after a failure, which closes the stream. Errors: as nx_fopen. */
+FILE *nx_freopen(const char *path, const char *mode, FILE *stream);
+
+/* POSIX fileno, of streams of both sides. */
+int nx_fileno(FILE *stream);
+
+/* glibc fileno_unlocked: nx_fileno. */
+int nx_fileno_unlocked(FILE *stream);
+
+/* C tmpfile: in /tmp, without a name. NULL after a failure. Errors: as nx_mkstemp. */
+FILE *nx_tmpfile(void);
+
+/* C tmpnam: a name in /tmp that nothing had a moment ago, in `buf` (L_tmpnam bytes) or in memory that the next call with NULL
+ * changes. NULL after a failure. Errors: as nx_mktemp. */
+char *nx_tmpnam(char *buf);
+
+/* glibc tmpnam_r: nx_tmpnam, and NULL for NULL. */
+char *nx_tmpnam_r(char *buf);
+
+/* POSIX tempnam: in $TMPDIR, `dir` or /tmp, the first that is a directory; the name begins with up to five bytes of `prefix`. The
+ * caller frees it. NULL after a failure. Errors: ENOENT none is a directory; ENOMEM; as nx_mktemp. */
+char *nx_tempnam(const char *dir, const char *prefix);
+
+/* POSIX dprintf, to descriptors of both sides: one write, if the file takes it at once. Errors: as nx_write; EOVERFLOW. */
+int nx_dprintf(int fd, const char *format, ...);
+
+/* POSIX vdprintf: nx_dprintf with a list. */
+int nx_vdprintf(int fd, const char *format, va_list list);
+
+/* C11 gets_s: a line of standard input, without its end. NULL at the end, or after a failure. Errors: ERANGE a longer line, which
+ * is gone then, and `buf` is empty; EINVAL length 0. gets itself is refused: it cannot know how long its buffer is. */
+char *nx_gets_s(char *buf, size_t len);
+
+/* ---- stdlib.h ---- */
+
+/* POSIX mkstemp: makes a file, mode 0600, opens it for reading and writing, and puts its name in `pattern`, whose last six bytes
+ * must be XXXXXX and are replaced at random. Errors: EINVAL the pattern; EEXIST; as nx_open. */
+int nx_mkstemp(char *pattern);
+
+/* glibc mkstemps: nx_mkstemp with `suffix` bytes after XXXXXX. */
+int nx_mkstemps(char *pattern, int suffix);
+
+/* POSIX mkostemp: nx_mkstemp with more flags of nx_open. */
+int nx_mkostemp(char *pattern, int flags);
+
+/* glibc mkostemps: both. */
+int nx_mkostemps(char *pattern, int suffix, int flags);
+
+/* POSIX mkdtemp: makes a directory, mode 0700. NULL after a failure. Errors: EINVAL the pattern; EEXIST; as nx_mkdir. */
+char *nx_mkdtemp(char *pattern);
+
+/* SUSv2 mktemp: a name that nothing had a moment ago; the empty string after a failure. Errors: EINVAL the pattern; EEXIST. */
+char *nx_mktemp(char *pattern);
+
+/* ---- aio.h ---- */
+
+/* POSIX aio_read. Several go on at a time; the position of the descriptor does not move; what has no position ignores the
+ * offset and is read in the order of the calls. SIGEV_NONE, SIGEV_SIGNAL (code SI_ASYNCIO), SIGEV_THREAD (its attributes are
+ * ignored). Closing the last descriptor ends a transfer that waits with ECANCELED, and else changes nothing. A descriptor of the
+ * operating system's goes to the C library. Errors: EBADF also not open for that; EAGAIN too many (4096) are under way; EINVAL
+ * the offset, the length, the priority (0 to 20, and without effect), the notice, or the block's last request is not over. */
+int nx_aio_read(struct aiocb *block);
+
+/* POSIX aio_write: likewise; with O_APPEND at the end, in the order of the calls. */
+int nx_aio_write(struct aiocb *block);
+
+/* POSIX aio_fsync, O_SYNC or O_DSYNC: after everything of the file that was asked for before. Errors: as nx_aio_write; EINVAL
+ * another `op`. */
+int nx_aio_fsync(int op, struct aiocb *block);
+
+/* POSIX aio_error: 0, or the error number: EINPROGRESS, ECANCELED, EINVAL nothing was asked for. May be called by a handler of
+ * signals. */
+int nx_aio_error(const struct aiocb *block);
+
+/* POSIX aio_return: the result, once; -1 also sets errno. May be called by a handler of signals. Errors: EINVAL it is not over, or
+ * was asked for before. */
+ssize_t nx_aio_return(struct aiocb *block);
+
+/* POSIX aio_suspend: until one of them is over. Errors: EAGAIN the time is over; EINTR the host ends; EINVAL blocks of both
+ * sides. */
+int nx_aio_suspend(const struct aiocb *const list[], int count, const struct timespec *timeout);
+
+/* POSIX aio_cancel: AIO_CANCELED, AIO_NOTCANCELED, AIO_ALLDONE. What waits, also for news, is cancelled. Errors: EINVAL the block
+ * has another descriptor. */
+int nx_aio_cancel(int fd, struct aiocb *block);
+
+/* POSIX lio_listio: LIO_WAIT, LIO_NOWAIT; LIO_READ, LIO_WRITE, LIO_NOP. Errors: EIO one failed, whose nx_aio_error tells; EAGAIN;
+ * EINVAL the mode, an opcode, more than 4096, blocks of both sides; EINTR the host ends. */
+int nx_lio_listio(int mode, struct aiocb *const list[], int count, struct sigevent *event);
+
+/* ---- spawn.h, unistd.h, sys/wait.h: programs ---- */
+
+/* POSIX posix_spawn of a program of the host's tree: ELF, or a script whose interpreter is in the tree. Its standard streams may
+ * be files of the host (through pipes: without a position, and read ahead), also by file actions; other numbers only as they
+ * are inherited. Attributes: POSIX_SPAWN_SETPGROUP and POSIX_SPAWN_SETSIGMASK. The program's user, working directory and names
+ * are the operating system's. envp NULL is this process's. Answers an error number: EACCES it may not be executed; ENOEXEC;
+ * ENOENT also the interpreter; ELOOP; EBADF, and the errors of nx_open, of file actions; ENOTSUP other attributes, other numbers;
+ * E2BIG; ENOMEM; EAGAIN. */
+int nx_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
+                   const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
+
+/* POSIX posix_spawnp: nx_posix_spawn, a name without a slash by $PATH in the host's tree. */
+int nx_posix_spawnp(pid_t *pid, const char *name, const posix_spawn_file_actions_t *actions,
+                    const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
+
+/* POSIX posix_spawn_file_actions_init. Answers an error number. */
+int nx_posix_spawn_file_actions_init(posix_spawn_file_actions_t *actions);
+
+/* POSIX posix_spawn_file_actions_destroy. Answers an error number: EINVAL it was not initialised. */
+int nx_posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *actions);
+
+/* POSIX posix_spawn_file_actions_addopen: the path is the host's. Answers an error number: EBADF, EINVAL. */
+int nx_posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *actions, int fd, const char *path, int flags,
+                                        mode_t mode);
+
+/* POSIX posix_spawn_file_actions_addclose. A standard stream that is closed is empty. Answers an error number: EBADF, EINVAL. */
+int nx_posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *actions, int fd);
+
+/* POSIX posix_spawn_file_actions_adddup2. Answers an error number: EBADF, EINVAL. */
+int nx_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to);
+
+/* POSIX execve. If standard streams are files of the host this process stays to serve them, and ends as the program does. In a
+ * child made by vfork it works without those (ENOTSUP); in one made by fork it is ESRCH. Errors: as nx_posix_spawn. */
+int nx_execve(const char *path, char *const argv[], char *const envp[]);
+
+/* POSIX execv: nx_execve with this process's environment. */
+int nx_execv(const char *path, char *const argv[]);
+
+/* POSIX execvp: nx_execv, a name without a slash by $PATH in the host's tree. */
+int nx_execvp(const char *name, char *const argv[]);
+
+/* POSIX execl: nx_execv with arguments up to NULL. */
+int nx_execl(const char *path, const char *arg, ...);
+
+/* POSIX execle: nx_execve with arguments up to NULL, and the environment. */
+int nx_execle(const char *path, const char *arg, ...);
+
+/* POSIX waitpid: also what a program wrote is in its files then. Errors: the operating system's. */
+pid_t nx_waitpid(pid_t pid, int *status, int options);
+
+/* POSIX wait: nx_waitpid of any child. */
+pid_t nx_wait(int *status);
+
+/* ---- event loops ---- */
+
+/* Answers a descriptor of the operating system's that becomes readable when something that is waited for becomes true of the
+ * host's descriptors in `fds`, and stays so until nx_ready_look finds nothing. For epoll and its kin; nobody reads from it, and
+ * nx_ready_end ends it. Errors: EBADF a descriptor of the operating system's; EINVAL too many; EMFILE. */
+int nx_ready(const struct pollfd *fds, nfds_t count);
+
+/* What is true now of how many descriptors of the set; the first `count` of them are put in `fds`. Never waits. Errors: EBADF it is
+ * no set. */
+int nx_ready_look(int ready, struct pollfd *fds, nfds_t count);
+
+/* Ends a set and closes its descriptor. Errors: EBADF it is none. */
+int nx_ready_end(int ready);
+
+/* Makes a node of a descriptor of the operating system's (a socket, a pipe, a terminal), which is duplicated: it is read, written and
+ * waited for as any node. Errors: EINVAL the path, or a descriptor of the host's; EEXIST; EPERM inside a volume. */
+int nx_register_descriptor(const char *path, int fd, mode_t mode);
 
 /* ---- nodes of the program's own ---- */
 

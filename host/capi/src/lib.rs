@@ -7,6 +7,7 @@
 #![allow(unsafe_code, reason = "takes pointers of C programs, and is called by them")]
 #![allow(unreachable_pub, reason = "C programs reach by name what Rust does not")]
 
+mod aio;
 mod call;
 mod dirent;
 mod driver;
@@ -18,10 +19,15 @@ mod mman;
 mod mounts;
 mod names;
 mod poll;
+mod ready;
 mod select;
+mod spawn;
 mod stat;
 mod statfs;
+mod stdio;
+mod temp;
 mod transfer;
+mod varargs;
 mod window;
 
 // The plugins that are linked into the library.

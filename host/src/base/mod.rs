@@ -5,6 +5,7 @@ pub mod error;
 mod holders;
 mod inflight;
 pub mod log;
+mod sealed;
 pub mod sync;
 pub mod wait;
 
@@ -13,3 +14,4 @@ pub use error::{Detail, Error, Result, Teach};
 pub use holders::{Hold, Holder, Holders};
 pub use inflight::{Entered, InFlight};
 pub use nxvfs_abi::Errno;
+pub use sealed::sealed;

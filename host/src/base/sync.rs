@@ -6,6 +6,9 @@ pub use std::sync::{
 };
 use std::time::Instant;
 
+/// What a callback calls. Not modelled: it is only counted.
+pub type Ring = Arc<dyn Fn() + Send + Sync>;
+
 /// Locks a mutex. A holder's panic does not make the data unusable: every critical section of the host leaves its
 /// data whole at each step.
 pub fn lock<T: ?Sized>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -14,7 +14,7 @@ use std::time::Instant;
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::Errno;
-use super::sync::{Arc, Condvar, Mutex, global, lock, wait_until};
+use super::sync::{Arc, Condvar, Mutex, Ring, global, lock, wait_until};
 
 #[derive(Default)]
 struct Marks {
@@ -44,6 +44,7 @@ enum Target {
     Sleeper(Arc<Sleeper>),
     Queue(Arc<WaitQueue>),
     Bell(Arc<Ringing>),
+    Call(Ring),
 }
 
 #[derive(Default)]
@@ -102,6 +103,7 @@ pub fn wake(token: u64, events: u32) -> Result<(), Errno> {
         Some(Target::Sleeper(sleeper)) => sleeper.mark(None),
         Some(Target::Queue(queue)) => queue.wake(events),
         Some(Target::Bell(bell)) => bell.ring(None),
+        Some(Target::Call(call)) => call(),
         None => return Err(Errno::EBADF),
     }
     Ok(())
@@ -112,7 +114,8 @@ fn cancel(token: u64, errno: Errno) {
     match Table::the().find(token) {
         Some(Target::Sleeper(sleeper)) => sleeper.mark(Some(errno)),
         Some(Target::Bell(bell)) => bell.ring(Some(errno)),
-        _ => {}
+        Some(Target::Call(call)) => call(),
+        Some(Target::Queue(_)) | None => {}
     }
 }
 
@@ -320,5 +323,27 @@ impl Default for Relay {
 impl Drop for Relay {
     fn drop(&mut self) {
         Table::the().remove(self.token);
+    }
+}
+
+/// A token that calls: for who waits for news without sleeping. The call may come on any thread and under any lock of
+/// whoever has news: it must not call on, and may come late.
+pub struct Callback(u64);
+
+impl Callback {
+    /// A token that does this whenever a source has news; each source forgets it then, as any waiter.
+    pub fn new(ring: impl Fn() + Send + Sync + 'static) -> Self {
+        Self(Table::the().insert(Target::Call(std::sync::Arc::new(ring))))
+    }
+
+    /// The number by which sources know it; never 0.
+    pub fn token(&self) -> u64 {
+        self.0
+    }
+}
+
+impl Drop for Callback {
+    fn drop(&mut self) {
+        Table::the().remove(self.0);
     }
 }

@@ -15,6 +15,7 @@ mod mapper;
 mod module;
 mod params;
 mod services;
+mod threads;
 mod tokens;
 mod turn;
 mod volume;
@@ -26,6 +27,7 @@ pub use instance::{BridgeError, Instance};
 pub use mapper::{Mapper, Planned};
 pub use module::{DescriptorError, Driver, Module, Ops};
 pub use params::WireParam;
+pub use threads::spawn_quiet;
 pub use tokens::{DeviceService, FileService, MountService, Target, Token};
 pub use volume::{
     DirItem, FindingItem, FoundNode, Lookup, MountRequest, OpenedNode, ProbeFound, Volume, VolumeInfo, check,

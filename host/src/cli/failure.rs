@@ -18,6 +18,8 @@ pub(super) enum Failure {
     Said,
     /// The reader of standard output has gone: the program ends quietly.
     Pipe,
+    /// As a program did that the shell ran, with this status: nothing is told.
+    Ended(u8),
     /// By `exit`.
     Exit(u8),
 }

@@ -59,6 +59,14 @@ impl Output {
         }
     }
 
+    /// The descriptor of the file that takes the output, if one does.
+    pub(super) fn descriptor(&self) -> Option<u32> {
+        match self.sink.get_ref() {
+            Sink::File(file) => file.descriptor(),
+            Sink::Stdout(_) => None,
+        }
+    }
+
     /// Prints one document.
     pub(super) fn document(&mut self, value: &impl Serialize) -> Done {
         serde_json::to_writer(&mut self.sink, value)?;
@@ -133,7 +141,7 @@ impl Output {
     pub(super) fn finish(mut self, done: Done) -> ExitCode {
         match done.and_then(|()| self.flush()) {
             Ok(()) | Err(Failure::Pipe) => ExitCode::SUCCESS,
-            Err(Failure::Exit(status)) => ExitCode::from(status),
+            Err(Failure::Exit(status) | Failure::Ended(status)) => ExitCode::from(status),
             Err(Failure::Said) => ExitCode::FAILURE,
             Err(Failure::Error(error)) => {
                 let _ = self.flush();

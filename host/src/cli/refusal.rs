@@ -6,6 +6,8 @@ teach! {
     /// What the shell itself refuses.
     #[allow(unreachable_pub, reason = "the macro makes public enums; this module is private")]
     pub enum ShellError {
+        /// A program that did not end by itself.
+        Killed { path: String, signal: i32 } => EINTR, what: "ended by a signal", place: "{path}", found: "signal {signal}";
         /// A quote without its partner.
         Unbalanced { quote: String } => EINVAL, what: "unbalanced quote", found: "{quote} without its partner",
             remedy: "close it, or write \\{quote} for the character itself";

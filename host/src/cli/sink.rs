@@ -41,6 +41,11 @@ impl FileSink {
         self.task.fstat(self.fd?).ok().map(|status| (status.dev, status.attr.ino))
     }
 
+    /// Its descriptor.
+    pub(super) fn descriptor(&self) -> Option<u32> {
+        self.fd
+    }
+
     /// Closes the file. Answers why not everything was written, or a late error of the file system.
     pub(super) fn finish(mut self) -> Result<()> {
         let closed = self.close();

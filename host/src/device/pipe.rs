@@ -8,7 +8,8 @@ use std::collections::VecDeque;
 use nxvfs_abi::Ctx;
 use nxvfs_abi::character::event::{POLLERR, POLLHUP, POLLIN, POLLOUT};
 use nxvfs_abi::ioctl::{
-    FIONREAD, FIONSPACE, FIONWRITE, PIPEIOC_GETSIZE, PIPEIOC_PEEK, PIPEIOC_POLICY, PIPEIOC_SETSIZE,
+    FIONREAD, FIONSPACE, FIONWRITE, PIPEIOC_GETSIZE, PIPEIOC_PEEK, PIPEIOC_POLICY, PIPEIOC_POLLINTHRD,
+    PIPEIOC_POLLOUTTHRD, PIPEIOC_SETSIZE,
 };
 use nxvfs_abi::types::{mode, open};
 
@@ -37,6 +38,24 @@ struct Ring {
     writers_ever: u64,
     /// Whether the bytes outlive the last end (`PIPEIOC_POLICY` 1).
     keeps: bool,
+    /// More bytes than this must be there to be told of (`PIPEIOC_POLLINTHRD`).
+    tells_above: usize,
+    /// Room for more bytes than this must be there to be told of (`PIPEIOC_POLLOUTTHRD`).
+    tells_room_above: usize,
+}
+
+/// Room for a write that must not be torn: then no write of that length waits.
+const ROOM_FOR_A_PIECE: usize = PIPE_BUF_BYTES - 1;
+
+impl Ring {
+    /// Whether readers are told: of enough bytes, or of the last ones.
+    fn has_bytes(&self) -> bool {
+        self.bytes.len() > self.tells_above || self.writers == 0 && !self.bytes.is_empty()
+    }
+
+    fn has_room(&self) -> bool {
+        self.capacity.saturating_sub(self.bytes.len()) > self.tells_room_above
+    }
 }
 
 /// A FIFO's inside: what all its ends share.
@@ -58,6 +77,8 @@ impl Default for Pipe {
             readers_ever: 0,
             writers_ever: 0,
             keeps: false,
+            tells_above: 0,
+            tells_room_above: ROOM_FOR_A_PIECE,
         };
         Self { ring: Mutex::new(ring), readable: WaitQueue::default(), writable: WaitQueue::default() }
     }
@@ -168,9 +189,30 @@ impl End {
         }
         ring.capacity = capacity;
         ring.bytes.shrink_to(capacity);
+        ring.tells_above = ring.tells_above.min(capacity - 1);
+        ring.tells_room_above = ring.tells_room_above.min(capacity - 1);
         drop(ring);
         self.pipe.writable.wake(POLLOUT);
         Ok(capacity as u64)
+    }
+}
+
+impl End {
+    /// NuttX: from how much on `poll` tells. Reading and writing do not change. Errors: EINVAL as much as the pipe holds.
+    fn set_threshold(&self, command: u32, threshold: usize) -> Result<u64> {
+        let mut ring = self.ring();
+        if threshold >= ring.capacity {
+            return Err(Errno::EINVAL.into());
+        }
+        match (command, threshold) {
+            (PIPEIOC_POLLINTHRD, _) => ring.tells_above = threshold,
+            (_, 0) => ring.tells_room_above = ROOM_FOR_A_PIECE,
+            (_, _) => ring.tells_room_above = threshold,
+        }
+        drop(ring);
+        self.pipe.readable.wake(POLLIN);
+        self.pipe.writable.wake(POLLOUT);
+        Ok(0)
     }
 }
 
@@ -242,14 +284,12 @@ impl Stream for End {
         let ring = self.ring();
         let mut events = 0;
         if self.reads {
-            events |= if ring.bytes.is_empty() { 0 } else { POLLIN };
+            events |= if ring.has_bytes() { POLLIN } else { 0 };
             let left = ring.writers == 0 && ring.writers_ever != self.writers_before;
             events |= if left { POLLHUP } else { 0 };
         }
         if self.writes {
-            // Room for a write that must not be torn: then no write of that length waits.
-            let room = ring.capacity.saturating_sub(ring.bytes.len()) >= PIPE_BUF_BYTES;
-            events |= match (ring.readers, room) {
+            events |= match (ring.readers, ring.has_room()) {
                 (0, _) => POLLERR,
                 (_, true) => POLLOUT,
                 (_, false) => 0,
@@ -276,6 +316,7 @@ impl Stream for End {
             PIPEIOC_GETSIZE => Ok(self.ring().capacity as u64),
             PIPEIOC_SETSIZE => self.set_capacity(ctx, value(arg)?),
             PIPEIOC_PEEK => Ok(peek(&self.ring().bytes, arg) as u64),
+            PIPEIOC_POLLINTHRD | PIPEIOC_POLLOUTTHRD => self.set_threshold(command, value(arg)?),
             PIPEIOC_POLICY => {
                 let keeps = match value(arg)? {
                     0 => false,

@@ -31,7 +31,7 @@ impl Standard {
 }
 
 /// Fills a buffer with random bytes. The source is ready long before a program runs; should it not be, this waits.
-fn randomize(mut buf: &mut [u8]) -> Result<()> {
+pub fn randomize(mut buf: &mut [u8]) -> Result<()> {
     while !buf.is_empty() {
         match rustix::rand::getrandom(&mut *buf, rustix::rand::GetRandomFlags::empty()) {
             Ok(len) => buf = &mut buf[len..],

@@ -1,5 +1,6 @@
 //! Floor 6: open files, descriptors, directory streams, locks, and waiting for what files give.
 
+mod aio;
 mod descriptors;
 mod directory;
 mod driver_file;
@@ -12,6 +13,7 @@ mod transfer;
 mod vectored;
 mod waiting;
 
+pub use aio::{Aio, AioBuffer, AioList, AioNotice, AioOp, AioRequest, Cancelled, Pool};
 pub use descriptors::{DEFAULT_DESCRIPTORS, DescriptorTable, MAX_DESCRIPTORS};
 pub use directory::{DirRecord, DirStream};
 pub use driver_file::{DriverFile, DriverFileError, DriverFiles};
@@ -20,3 +22,4 @@ pub use locks::{LockInfo, LockKind, LockTable};
 pub use open::{FileError, Flags, OpenFile, Opener};
 pub use poll::{POLLRDNORM, POLLWRNORM, PollFd, look, poll};
 pub use transfer::Whence;
+pub use waiting::KeptOpen;

@@ -180,6 +180,11 @@ impl OpenFile {
         Err(Errno::EEXIST.into())
     }
 
+    /// Opens what a walk found. Errors: as [`OpenFile::open`].
+    pub fn open_found(opener: &Opener<'_>, found: &Arc<Dentry>, flags: u32) -> Result<Arc<Self>> {
+        Self::open_dentry(opener, found.clone(), Flags(flags).understood()?)
+    }
+
     fn open_dentry(opener: &Opener<'_>, dentry: Arc<Dentry>, flags: Flags) -> Result<Arc<Self>> {
         let path = || String::from_utf8_lossy(&dentry.path()).into_owned();
         let ctx = opener.caller.ctx();

@@ -101,6 +101,31 @@ impl OpenFile {
         Ok(done)
     }
 
+    /// One read for a transfer that nobody sleeps in: at an offset, or of what has no position.
+    pub(super) fn read_once(&self, ctx: &Ctx, buf: &mut [u8], offset: u64) -> Result<usize> {
+        match self.stream() {
+            Some(stream) if !stream.has_position() => self.get_on(ctx, buf),
+            _ => self.get(ctx, buf, offset),
+        }
+    }
+
+    /// One write, likewise; with `O_APPEND` at the end. POSIX `aio_write`.
+    pub(super) fn write_once(&self, ctx: &Ctx, buf: &[u8], offset: u64) -> Result<usize> {
+        let flags = self.flags();
+        match self.stream() {
+            Some(stream) if !stream.has_position() => {
+                if !flags.writable() {
+                    return Err(Errno::EBADF.into());
+                }
+                stream.write(ctx, 0, buf, flags.0)
+            }
+            _ if flags.has(open::O_APPEND) && self.block_device().is_none() && !buf.is_empty() => {
+                self.put(ctx, buf, 0, flags.0)
+            }
+            _ => self.put(ctx, buf, offset, flags.0 & !open::O_APPEND),
+        }
+    }
+
     /// Writes at an offset and leaves the position alone. POSIX `pwrite`, so `O_APPEND` does not matter. Errors: EBADF
     /// not open for writing, EFBIG, ENOSPC (a device's end), and the file system's.
     pub fn pwrite(&self, ctx: &Ctx, buf: &[u8], offset: u64) -> Result<usize> {
@@ -240,6 +265,12 @@ impl OpenFile {
             }
         }
         Ok(sum)
+    }
+
+    /// How many bytes are left after the position.
+    pub fn rest_bytes(&self, ctx: &Ctx) -> Result<u64> {
+        let position = *lock(&self.position);
+        Ok(self.len_bytes(ctx)?.saturating_sub(position))
     }
 
     /// Moves the position. POSIX `lseek`. Errors: EINVAL before the start, EOVERFLOW, ENXIO no data or hole after

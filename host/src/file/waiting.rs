@@ -1,11 +1,13 @@
 //! Transfers that wait: a stream answers EAGAIN, and the caller sleeps here, holding no lock, until there is news.
 
+use std::ops::Deref;
+
 use nxvfs_abi::Ctx;
 use nxvfs_abi::character::event::{POLLERR, POLLHUP, POLLIN, POLLNVAL, POLLOUT};
 use nxvfs_abi::types::open;
 
 use super::open::{Content, NEVER_INSTALLED, OpenFile};
-use crate::base::sync::Ordering;
+use crate::base::sync::{Arc, Ordering};
 use crate::base::wait::Waiter;
 use crate::base::{Errno, Result};
 use crate::device::Stream;
@@ -43,6 +45,29 @@ impl OpenFile {
         }
     }
 
+    /// Whether a transfer that cannot go on now shall wait for news.
+    pub(super) fn waits_for_news(&self) -> bool {
+        !self.flags().has(open::O_NONBLOCK) && self.stream().is_some_and(|stream| stream.waits())
+    }
+
+    /// Arms a waiter or callback with everything that may have news for a transfer. Errors: ECANCELED the file's last descriptor
+    /// is closed; what the stream's end says.
+    pub(super) fn arm_for_news(&self, ctx: &Ctx, waiter: u64) -> Result<()> {
+        self.sleepers.arm(waiter);
+        if self.is_closed() {
+            return Err(Errno::ECANCELED.into());
+        }
+        match self.stream() {
+            Some(stream) => stream.poll(ctx, waiter).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a write that may wait goes on until all is written.
+    pub(super) fn writes_all(&self) -> bool {
+        self.stream().is_some_and(|stream| stream.writes_all())
+    }
+
     /// Writes all of it, waiting in between, to a stream that does not end with a part.
     pub(super) fn write_all(&self, ctx: &Ctx, stream: &dyn Stream, buf: &[u8]) -> Result<usize> {
         let mut sum = 0;
@@ -57,6 +82,21 @@ impl OpenFile {
             if sum == buf.len() || !stream.writes_all() || self.flags().has(open::O_NONBLOCK) {
                 return Ok(sum);
             }
+        }
+    }
+
+    /// Waits until one of the events is true, also with `O_NONBLOCK`. Errors: EINTR as for a transfer.
+    pub fn wait_for(&self, ctx: &Ctx, events: u32) -> Result<()> {
+        let waiter = Waiter::new(ctx.cancel);
+        loop {
+            waiter.begin();
+            if self.poll(ctx, waiter.token()) & (events | POLLERR | POLLHUP | POLLNVAL) != 0 {
+                return Ok(());
+            }
+            if self.is_closed() {
+                return Err(Errno::EINTR.into());
+            }
+            waiter.sleep(None)?;
         }
     }
 
@@ -93,5 +133,30 @@ impl OpenFile {
 
     fn is_closed(&self) -> bool {
         self.descriptors.load(Ordering::Acquire) == 0
+    }
+}
+
+/// Keeps a file as open as a descriptor does: closing all descriptors ends nobody's sleep in it.
+pub struct KeptOpen(Arc<OpenFile>);
+
+impl KeptOpen {
+    /// Keeps it, from here on.
+    pub fn new(file: Arc<OpenFile>) -> Self {
+        file.descriptor_came();
+        Self(file)
+    }
+}
+
+impl Deref for KeptOpen {
+    type Target = OpenFile;
+
+    fn deref(&self) -> &OpenFile {
+        &self.0
+    }
+}
+
+impl Drop for KeptOpen {
+    fn drop(&mut self) {
+        self.0.descriptor_went();
     }
 }

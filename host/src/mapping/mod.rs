@@ -29,7 +29,7 @@ pub use fault::touch;
 pub use mapping::Mapping;
 pub use place::{Borrow, Source};
 pub use regions::{Regions, Row, Sync};
-pub use request::{MapRequest, Place, Prot, flag};
+pub use request::{Advice, MapRequest, Place, Prot, flag};
 
 use crate::base::error::teach;
 

@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::MapError;
 use super::decide::{Asker, Fresh, anonymous, map};
 use super::place::Source;
-use super::request::{MapRequest, Place, Prot};
+use super::request::{Advice, MapRequest, Place, Prot};
 use super::view::{Piece, View, overlap};
 use super::vma::page;
 use crate::base::sync::{Arc, Mutex, lock};
@@ -140,6 +140,22 @@ impl Regions {
             view.protect(&pages, prot)?;
         }
         Ok(())
+    }
+
+    /// Keeps pages in memory, or no longer. POSIX `mlock`, `munlock`. Errors: EINVAL, ENOMEM, EPERM.
+    pub fn pin(&self, address: usize, len: usize, pinned: bool) -> Result<()> {
+        self.covered(address, len)?.iter().try_for_each(|(view, pages)| view.pin_pages(pages, pinned))
+    }
+
+    /// As [`Regions::pin`], of everything that is mapped.
+    pub fn pin_all(&self, pinned: bool) -> Result<()> {
+        let all: Vec<_> = lock(&self.0).values().map(|p| (p.view.clone(), p.pages.clone())).collect();
+        all.iter().try_for_each(|(view, pages)| view.pin_pages(pages, pinned))
+    }
+
+    /// Says how pages will be used. POSIX `posix_madvise`. Errors: EINVAL, ENOMEM.
+    pub fn advise(&self, address: usize, len: usize, advice: Advice) -> Result<()> {
+        self.covered(address, len)?.iter().try_for_each(|(view, pages)| view.advise(pages, advice))
     }
 
     /// Brings stores back to the file, never beyond its end. POSIX `msync`. Errors: EINVAL, ENOMEM, and the file

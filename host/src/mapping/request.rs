@@ -3,6 +3,21 @@
 use super::MapError;
 use crate::base::Result;
 
+/// How pages will be used. POSIX `posix_madvise`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Advice {
+    /// Nothing is known.
+    Normal,
+    /// From front to back.
+    Sequential,
+    /// In no order.
+    Random,
+    /// Soon.
+    WillNeed,
+    /// Not soon. What the pages show stays as it is.
+    DontNeed,
+}
+
 /// What may be done with the pages.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Prot {

@@ -6,7 +6,7 @@ use super::fault;
 use super::mapped::Mapped;
 use super::place::{Placed, Writes};
 use super::region::Region;
-use super::request::Prot;
+use super::request::{Advice, Prot};
 use super::vma::{self, Run, page};
 use crate::base::sync::{Arc, AtomicBool, Mutex, Ordering, lock};
 use crate::base::{Errno, Hold, Result};
@@ -152,6 +152,16 @@ impl View {
             Some(mapped) if self.shared => mapped.sync(),
             _ => Ok(()),
         }
+    }
+
+    /// Keeps pages in memory, or no longer.
+    pub(super) fn pin_pages(&self, pages: &Range<usize>, pinned: bool) -> Result<()> {
+        vma::pin(pages.clone(), pinned)
+    }
+
+    /// Says how pages will be used.
+    pub(super) fn advise(&self, pages: &Range<usize>, advice: Advice) -> Result<()> {
+        vma::advise(pages.clone(), advice)
     }
 
     /// Changes the protection of pages, which are all mapped. Errors: EACCES what the descriptor did not allow, EROFS.

@@ -6,10 +6,11 @@ use std::ptr;
 
 use rustix::fs::{MemfdFlags, memfd_create};
 use rustix::mm::{
-    Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mmap, mmap_anonymous, mprotect, munmap,
+    Advice, MapFlags, MprotectFlags, ProtFlags, madvise, mlock, mmap, mmap_anonymous, mprotect, munlock,
+    munmap,
 };
 
-use super::request::{Place, Prot};
+use super::request::{self, Place, Prot};
 use crate::base::sync::OnceLock;
 use crate::base::{Errno, Result};
 
@@ -130,6 +131,27 @@ pub(super) fn protect(pages: Range<usize>, prot: Prot) -> Result<()> {
     // SAFETY: the pages belong to a view; a Rust reference to them does not exist.
     unsafe { mprotect(ptr::with_exposed_provenance_mut(pages.start), pages.len(), flags) }?;
     Ok(())
+}
+
+/// Keeps pages in memory, or no longer. Errors: ENOMEM, EPERM more than the process may.
+pub(super) fn pin(pages: Range<usize>, pinned: bool) -> Result<()> {
+    let at = ptr::with_exposed_provenance_mut(pages.start);
+    // SAFETY: what the pages show does not change; pages that are not mapped are an error.
+    Ok(unsafe { if pinned { mlock(at, pages.len()) } else { munlock(at, pages.len()) } }?)
+}
+
+/// Tells the kernel how pages will be used.
+pub(super) fn advise(pages: Range<usize>, advice: request::Advice) -> Result<()> {
+    let advice = match advice {
+        request::Advice::Normal => Advice::Normal,
+        request::Advice::Sequential => Advice::Sequential,
+        request::Advice::Random => Advice::Random,
+        request::Advice::WillNeed => Advice::WillNeed,
+        // The kernel's own would throw away what was stored into private pages.
+        request::Advice::DontNeed => return Ok(()),
+    };
+    // SAFETY: with these what the pages show does not change; pages that are not mapped are an error.
+    Ok(unsafe { madvise(ptr::with_exposed_provenance_mut(pages.start), pages.len(), advice) }?)
 }
 
 /// Unmaps pages that are ours.

@@ -171,7 +171,11 @@ impl Task {
         if want & !7 != 0 {
             return Err(Errno::EINVAL.into());
         }
-        let dentry = self.find_at(at.into(), path.as_ref(), flags, AT_EACCESS)?;
+        self.may_reach(&*self.find_at(at.into(), path.as_ref(), flags, AT_EACCESS)?, want)
+    }
+
+    /// Whether mode bits and mount allow `want`. Errors: EACCES, EROFS.
+    pub(super) fn may_reach(&self, dentry: &Dentry, want: u32) -> Result<()> {
         let inode = dentry.inode();
         let flags = inode.mount().map_or(MountFlags(0), |mount| mount.flags());
         if want & EXECUTE != 0 && flags.has(MountFlags::NOEXEC) && inode.file_type() == mode::S_IFREG {

@@ -27,6 +27,21 @@ impl Task {
     }
 }
 
+impl Task {
+    /// The entries of a directory that `select` wants, sorted by the bytes of their names; another order is the caller's to
+    /// make. POSIX `scandir`: errors as [`Task::opendir`] and [`Directory::read`].
+    pub fn scandir(
+        &self,
+        path: impl AsRef<[u8]>,
+        mut select: impl FnMut(&DirRecord) -> bool,
+    ) -> Result<Vec<DirRecord>> {
+        let wanted = |entry: &Result<DirRecord>| entry.as_ref().map_or(true, &mut select);
+        let mut entries = self.opendir(path)?.filter(wanted).collect::<Result<Vec<_>>>()?;
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(entries)
+    }
+}
+
 impl Directory<'_> {
     /// The next entry, `.` and `..` first; `None` at the end. POSIX `readdir`.
     pub fn read(&mut self) -> Result<Option<DirRecord>> {

@@ -1,5 +1,6 @@
 //! A host: plugins, devices and the tree in one.
 
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 use nxvfs_abi::Ctx;
@@ -9,8 +10,10 @@ use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, lock};
 use crate::base::{Budget, Errno, Result};
 use crate::bridge::{self, FindingItem, Mapper, MountRequest, ProbeFound, Target, Token, WireParam};
-use crate::device::{BlockDevice, BlockMedium, CharacterDevice, Console, Generated, Openable, Standard};
-use crate::file::{DriverFiles, LockTable};
+use crate::device::{
+    BlockDevice, BlockMedium, CharacterDevice, Console, Foreign, Generated, Openable, Reactor, Standard,
+};
+use crate::file::{DriverFiles, LockTable, Pool};
 use crate::plugin::{Found, Kind, PluginOptions, Registry};
 use crate::tree::{
     Caller, Dentry, FlagChange, Inode, MmapMode, MountFlags, MountSpec, Mounted, PseudoKind, Tree,
@@ -109,7 +112,8 @@ impl MountOptions {
 
 /// A VFS host. Several may live in one process; they share nothing.
 pub struct Host {
-    // In the order in which they must end: volumes before devices before plugins.
+    // In the order in which they must end: transfers before volumes before devices before plugins.
+    aio: Pool,
     tree: Tree,
     devices: Mutex<Vec<(Arc<BlockDevice>, Arc<Dentry>)>>,
     cache_budget: Arc<Budget>,
@@ -121,7 +125,9 @@ pub struct Host {
     next_task: AtomicU64,
     tasks: Tasks,
     locks: Arc<LockTable>,
+    reactor: Arc<Reactor>,
     started: Instant,
+    process: u32,
 }
 
 impl Host {
@@ -129,6 +135,7 @@ impl Host {
     pub fn new(options: impl Into<HostOptions>) -> Result<Arc<Self>> {
         let options = options.into();
         let host = Self {
+            aio: Pool::default(),
             tree: Tree::new(options.files_max_bytes, options.patience),
             devices: Mutex::default(),
             driver_files: DriverFiles::default(),
@@ -139,7 +146,9 @@ impl Host {
             next_task: AtomicU64::new(1),
             tasks: Tasks::default(),
             locks: Arc::default(),
+            reactor: Arc::default(),
             started: Instant::now(),
+            process: std::process::id(),
         };
         host.tree.mkdir(&Caller::host(), &host.tree.root(), b"/dev", 0o755)?;
         for (node, device) in Standard::ALL {
@@ -190,8 +199,17 @@ impl Host {
         &self.locks
     }
 
+    pub(super) fn aio(&self) -> &Pool {
+        &self.aio
+    }
+
     pub(super) fn started(&self) -> Instant {
         self.started
+    }
+
+    /// The number of the process that it was made in.
+    pub fn process(&self) -> u32 {
+        self.process
     }
 
     /// A new task of user 0.
@@ -234,6 +252,14 @@ impl Host {
             .add_device(node.as_bytes(), PseudoKind::Node(object), permissions)
             .map(drop)
             .map_err(|e| e.doing(format_args!("register {node}")))
+    }
+
+    /// Makes a node of a descriptor of the operating system: a socket, a pipe, a terminal. All openings of the node are
+    /// that descriptor; it is closed when the node has been unregistered and nothing has it open. Waiting for it, `poll` of
+    /// it beside pipes and drivers included, costs one thread for all such nodes of a host. Errors: as
+    /// [`Host::register`].
+    pub fn register_descriptor(&self, node: &str, descriptor: OwnedFd, permissions: u32) -> Result<()> {
+        self.register(node, Arc::new(Foreign::new(&self.reactor, descriptor)), permissions)
     }
 
     /// Makes a file whose whole text `generate` makes when it is read, for the task that `Ctx` names. [`Generated`] says

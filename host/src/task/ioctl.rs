@@ -3,9 +3,10 @@
 use nxvfs_abi::block::Geometry;
 use nxvfs_abi::ioctl::{
     self, BIOC_BLKGETSIZE, BIOC_BLKSSZGET, BIOC_DISCARD, BIOC_FLUSH, BIOC_GEOMETRY, BIOC_PARTINFO,
-    BIOC_XIPBASE, FIOC_FILEPATH, FIOC_MMAP, FIOC_XIPBASE, FIONBIO, PartitionInfo,
+    BIOC_XIPBASE, FIOC_FILEPATH, FIOC_GETLK, FIOC_MMAP, FIOC_SETLK, FIOC_SETLKW, FIOC_XIPBASE, FIOCLEX,
+    FIOGCLEX, FIONBIO, FIONCLEX, FIONREAD, PartitionInfo,
 };
-use nxvfs_abi::types::open;
+use nxvfs_abi::types::{mode, open};
 
 use super::Task;
 use crate::base::{Errno, Result};
@@ -16,8 +17,10 @@ impl Task {
     /// A command whose argument is memory; answers what the driver answers. The memory must be as long as the host
     /// knows the command's to be ([`nxvfs_abi::ioctl::KNOWN`]).
     ///
-    /// The host answers `FIOC_MMAP` and `FIOC_XIPBASE` (address of the file in place), `FIOC_FILEPATH`, `FIONBIO`, and of
-    /// any block device `BIOC_XIPBASE` (address of the medium), `BIOC_GEOMETRY`, `BIOC_FLUSH`, `BIOC_PARTINFO`,
+    /// The host answers `FIOC_MMAP` and `FIOC_XIPBASE` (address of the file in place), `FIOC_FILEPATH`, `FIONBIO`,
+    /// `FIOCLEX`, `FIONCLEX`, `FIOGCLEX`, `FIOC_SETLK`, `FIOC_SETLKW` and `FIOC_GETLK` (as [`Task::setlk`] and
+    /// [`Task::getlk`]), of files and block devices `FIONREAD` (bytes after the position, at most what an `int` holds), and
+    /// of any block device `BIOC_XIPBASE` (address of the medium), `BIOC_GEOMETRY`, `BIOC_FLUSH`, `BIOC_PARTINFO`,
     /// `BIOC_BLKSSZGET`, `BIOC_BLKGETSIZE` and `BIOC_DISCARD` (needs a descriptor that may write). Errors: EBADF,
     /// EINVAL (memory too short), ENOTTY, ENXIO (not in place), and the driver's.
     pub fn ioctl(&self, fd: u32, command: u32, arg: &mut [u8]) -> Result<u64> {
@@ -32,6 +35,16 @@ impl Task {
                 let flags = file.flags().0 & !open::O_NONBLOCK;
                 file.set_flags(flags | if on { open::O_NONBLOCK } else { 0 });
                 Ok(0)
+            }
+            FIOCLEX | FIONCLEX => {
+                self.setfd(fd, if command == FIOCLEX { open::O_CLOEXEC } else { 0 })?;
+                Ok(0)
+            }
+            FIOGCLEX => fill(arg, &i32::from(self.getfd(fd)? != 0).to_ne_bytes()),
+            FIOC_SETLK | FIOC_SETLKW | FIOC_GETLK => self.lock_command(fd, command, arg),
+            FIONREAD if has_rest(&file) => {
+                let rest = file.rest_bytes(&self.caller.ctx())?;
+                fill(arg, &i32::try_from(rest).unwrap_or(i32::MAX).to_ne_bytes())
             }
             FIOC_MMAP | FIOC_XIPBASE if file.regular().is_some() => self.fill_address(fd, arg),
             BIOC_XIPBASE if file.block_device().is_some() => self.fill_address(fd, arg),
@@ -81,6 +94,12 @@ impl Task {
         arg[..size_of::<usize>()].copy_from_slice(&address.to_ne_bytes());
         Ok(0)
     }
+}
+
+/// Whether bytes can be left after a position.
+fn has_rest(file: &OpenFile) -> bool {
+    let in_memory = file.stream().is_some() && file.dentry().inode().file_type() == mode::S_IFREG;
+    in_memory || file.regular().is_some() || file.block_device().is_some()
 }
 
 /// As many of the bytes as the caller's version has room for.

@@ -6,7 +6,8 @@ use nxvfs_abi::types::{mode, open};
 use crate::base::{Errno, Result};
 use crate::file::OpenFile;
 use crate::mapping::{
-    Asker, Borrow, Explanation, MapError, MapRequest, Mapping, Place, Prot, Row, Source, Sync, explain,
+    Advice, Asker, Borrow, Explanation, MapError, MapRequest, Mapping, Place, Prot, Row, Source, Sync,
+    explain,
 };
 use crate::tree::{Follow, Inode, MountFlags, PseudoKind};
 
@@ -54,6 +55,34 @@ impl Task {
     /// Whether any page that holds a byte of the range is this task's view.
     pub fn maps(&self, address: usize, len: usize) -> bool {
         self.regions.touches(address, len)
+    }
+
+    /// Keeps pages of this task in memory until they are unmapped or [`Task::munlock`]. POSIX `mlock`. Errors: EINVAL an
+    /// address that is no page's; ENOMEM pages that are not mapped, or more than the process may keep; EPERM it may keep
+    /// none.
+    pub fn mlock(&self, address: usize, len: usize) -> Result<()> {
+        self.regions.pin(address, len, true)
+    }
+
+    /// Ends [`Task::mlock`]. POSIX `munlock`. Errors: EINVAL, ENOMEM as there.
+    pub fn munlock(&self, address: usize, len: usize) -> Result<()> {
+        self.regions.pin(address, len, false)
+    }
+
+    /// As [`Task::mlock`], of everything that this task has mapped now. POSIX `mlockall(MCL_CURRENT)`.
+    pub fn mlockall(&self) -> Result<()> {
+        self.regions.pin_all(true)
+    }
+
+    /// Ends [`Task::mlockall`]. POSIX `munlockall`.
+    pub fn munlockall(&self) -> Result<()> {
+        self.regions.pin_all(false)
+    }
+
+    /// Says how pages of this task will be used; what they show never changes by it. POSIX `posix_madvise`. Errors: EINVAL
+    /// an address that is no page's, ENOMEM pages that are not mapped.
+    pub fn madvise(&self, address: usize, len: usize, advice: Advice) -> Result<()> {
+        self.regions.advise(address, len, advice)
     }
 
     /// What this task has mapped, by address.

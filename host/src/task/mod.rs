@@ -3,6 +3,7 @@
 //! A [`Host`] has plugins, devices and a tree. A [`Task`] is one user of it: credentials, working directory,
 //! descriptors and views. POSIX is its methods, a file per family. When a task ends everything it had is given back.
 
+mod aio;
 mod at;
 mod attributes;
 mod board;
@@ -19,15 +20,21 @@ mod names;
 mod partitions;
 mod pipes;
 mod proc;
+mod program;
+mod ready;
 mod report;
 mod tasks;
+mod temp;
 
 pub use at::{AT_EACCESS, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, At};
 pub use attributes::{StatVfs, UTIME_NOW, UTIME_OMIT};
 pub use board::{Board, BoardError};
 pub use directories::Directory;
 pub use host::{Host, HostError, HostOptions, MountOptions};
+pub use program::{Child, Executable, Executor, Exit, Program, ProgramError, Standard};
+pub use ready::Ready;
 pub use report::{DeviceStatus, MountStatus};
+pub use temp::TEMPORARY;
 
 use crate::base::sync::{Arc, RwLock, read, write};
 use crate::base::wait::Relay;
@@ -135,6 +142,7 @@ impl Drop for Task {
         self.host.tasks().leave(self.caller.task);
         // An open file may outlive its descriptor, and somebody may sleep on it in this task's name.
         self.interrupt();
+        self.host.aio().end_task(self.caller.task);
         self.regions.clear();
         drop(self.descriptors.close());
         self.host.locks().end_task(self.caller.task);

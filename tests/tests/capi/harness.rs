@@ -103,11 +103,19 @@ type = "tmpfs"
 /// Compiles `tests/capi/NAME.c` as an application that knows nothing of the library, and runs it on the board.
 #[track_caller]
 pub(crate) fn application(name: &str) {
+    application_with(name, |_| {});
+}
+
+/// As [`application`], with more for the program.
+#[track_caller]
+pub(crate) fn application_with(name: &str, give: impl FnOnce(&mut Command)) {
     let (library, folder) = (library(), Folder::new());
     let program = folder.at(name);
     let source = repository().join("tests/capi").join(name).with_extension("c");
     compile(&source, &["-include", "nxvfs/posix.h"], &program, Some(&library));
-    let output = command(&program).env("NXVFS_BOARD", board(&folder)).output().unwrap();
+    let mut command = command(&program);
+    give(command.env("NXVFS_BOARD", board(&folder)));
+    let output = command.output().unwrap();
     let (said, complained) =
         (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{name} ended with {}:\n{said}{complained}", output.status);

@@ -80,12 +80,16 @@ fn renamed() -> Vec<(String, String)> {
 }
 
 /// What has no POSIX name, because POSIX has no such function.
-const OURS_ALONE: [&str; 8] = [
+const OURS_ALONE: [&str; 12] = [
     "nx_boot",
     "nx_end",
     "nx_error",
     "nx_notify",
     "nx_put",
+    "nx_ready",
+    "nx_ready_end",
+    "nx_ready_look",
+    "nx_register_descriptor",
     "nx_register_driver",
     "nx_register_generated",
     "nx_unregister",
@@ -125,7 +129,8 @@ const C_LIBRARY: [&str; 10] = [
 /// A source that takes the address of each of these functions, and calls through a member called like one of them.
 fn uses_everything(names: &[&str]) -> String {
     let mut source = String::from(
-        "#include <dirent.h>\n#include <fcntl.h>\n#include <poll.h>\n#include <stdio.h>\n#include <stdlib.h>\n\
+        "#include <aio.h>\n#include <dirent.h>\n#include <fcntl.h>\n#include <poll.h>\n#include <spawn.h>\n#include <stdio.h>\n\
+         #include <stdlib.h>\n#include <sys/wait.h>\n\
          #include <sys/file.h>\n#include <sys/ioctl.h>\n#include <sys/mman.h>\n#include <sys/mount.h>\n\
          #include <sys/select.h>\n#include <sys/stat.h>\n#include <sys/statfs.h>\n#include <sys/statvfs.h>\n\
          #include <sys/time.h>\n#include <sys/uio.h>\n#include <unistd.h>\n#include <utime.h>\n\

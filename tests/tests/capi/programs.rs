@@ -6,7 +6,7 @@ use nxvfs_tests::fixture::run;
 use nxvfs_tests::tool::{fsck_fat, mtype};
 use nxvfs_tests::{Folder, repository};
 
-use crate::harness::{application, board, command, compile, library};
+use crate::harness::{application, application_with, board, command, compile, includes, library};
 
 #[test]
 fn a_program_in_c_uses_the_host() {
@@ -55,6 +55,54 @@ fn every_call_of_mman_h_and_its_errors() {
 #[test]
 fn ioctl_with_the_numbers_of_linux_and_nuttx() {
     application("ioctl");
+}
+
+#[test]
+fn every_stream_of_stdio_h_and_its_errors() {
+    application("stdio");
+}
+
+#[test]
+fn every_name_of_stdlib_h_and_its_errors() {
+    application("stdlib");
+}
+
+#[test]
+fn every_call_of_aio_h_and_its_errors() {
+    application("aio");
+}
+
+#[test]
+fn programs_of_the_tree_by_spawn_h_and_the_exec_family() {
+    let folder = Folder::new();
+    let tool = folder.at("tool");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-O1", "-static", "-o"]).arg(&tool);
+    run(gcc.arg(repository().join("tests/programs/tool.c")));
+    // The program has no name of the operating system's: it gets the file as descriptor 0, and brings it into the tree.
+    application_with("spawn", |command| {
+        command.arg("0").stdin(std::fs::File::open(&tool).unwrap());
+    });
+}
+
+#[test]
+fn what_cannot_be_used_safely_is_refused_when_it_is_compiled() {
+    let folder = Folder::new();
+    for (name, call, reason) in [
+        ("gets.c", "gets(buf)", "how long its buffer is"),
+        ("popen.c", "popen(buf, \"r\")", "use posix_spawn"),
+    ] {
+        let source = folder.at(name);
+        let text = format!(
+            "#include <stdio.h>\nextern char *gets(char *);\nvoid *f(char *buf) {{ return {call}; }}\n"
+        );
+        std::fs::write(&source, text).unwrap();
+        let mut gcc = Command::new("gcc");
+        gcc.args(includes()).args(["-include", "nxvfs/posix.h", "-D_GNU_SOURCE", "-c"]);
+        let output = gcc.arg(&source).arg("-o").arg(folder.at("object.o")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(reason), "{said}");
+    }
 }
 
 #[test]

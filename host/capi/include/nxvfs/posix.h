@@ -30,15 +30,18 @@
 #include <features.h>
 #endif
 
+#include <nxvfs/posix/aio.h>
 #include <nxvfs/posix/dirent.h>
 #include <nxvfs/posix/fcntl.h>
 #include <nxvfs/posix/ioctl.h>
 #include <nxvfs/posix/mman.h>
 #include <nxvfs/posix/mount.h>
 #include <nxvfs/posix/poll.h>
+#include <nxvfs/posix/spawn.h>
 #include <nxvfs/posix/stat.h>
 #include <nxvfs/posix/statfs.h>
 #include <nxvfs/posix/stdio.h>
+#include <nxvfs/posix/stdlib.h>
 #include <nxvfs/posix/uio.h>
 #include <nxvfs/posix/unistd.h>
 

@@ -29,7 +29,10 @@ pub(super) fn current(line: &str) -> (Vec<&str>, &str, usize) {
 }
 
 pub(super) fn place(before: &[&str], word: &str) -> Place {
-    let Some(command) = before.first() else { return Place::Command };
+    let Some(command) = before.first() else {
+        // A program is named by its path.
+        return if word.contains('/') { Place::Path } else { Place::Command };
+    };
     if *command == "time" {
         return place(&before[1..], word);
     }
@@ -68,6 +71,7 @@ mod tests {
             place(&before, word)
         };
         assert_eq!(at("mo"), Place::Command);
+        assert_eq!(at("/rom/bin/he"), Place::Path);
         assert_eq!(at("ls /; mo"), Place::Command);
         assert_eq!(at("attach ram"), Place::Driver(Kind::Block));
         assert_eq!(at("attach ramdisk-xip /dev/ra"), Place::Path);

@@ -2,6 +2,7 @@
 
 mod complete;
 mod line;
+mod program;
 mod prompt;
 mod redirect;
 mod split;
@@ -39,6 +40,8 @@ pub(super) struct Shell {
     pub(super) trace: bool,
     /// Whether the first failure ends the outermost input.
     stops: bool,
+    /// Whether commands come from standard input, so that programs get none.
+    reads_stdin: bool,
     /// Where in the scripts the command stands, for its errors: `line 3: `.
     at: Vec<String>,
     /// Whether the command that runs has told an error.
@@ -55,8 +58,18 @@ pub(super) fn main(globals: &Globals, args: ShellArgs, out: Output) -> ExitCode 
         Err(error) => return out.finish(Err(error.into())),
     };
     let task = Arc::new(host.task());
-    let mut shell =
-        Shell { task, host, out, json, trace: false, stops: true, at: Vec::new(), failed: false, status: 0 };
+    let mut shell = Shell {
+        task,
+        host,
+        out,
+        json,
+        trace: false,
+        stops: true,
+        reads_stdin: false,
+        at: Vec::new(),
+        failed: false,
+        status: 0,
+    };
     let stdin_asked = args.script.as_deref().is_some_and(|s| s == Path::new("-"));
     let done = match (&args.commands, &args.script) {
         (Some(commands), _) => shell.run_input(commands.as_bytes(), None),
@@ -65,7 +78,10 @@ pub(super) fn main(globals: &Globals, args: ShellArgs, out: Output) -> ExitCode 
             shell.stops = false;
             prompt::run(&mut shell)
         }
-        _ => shell.run_input(io::stdin().lock(), Some("standard input".to_owned())),
+        _ => {
+            shell.reads_stdin = true;
+            shell.run_input(io::stdin().lock(), Some("standard input".to_owned()))
+        }
     };
     let Shell { task, host, out, .. } = shell;
     let status = out.finish(done);
@@ -132,7 +148,7 @@ impl Shell {
         self.at.pop();
         match done {
             // A person goes on; a script that a person runs does not.
-            Err(Failure::Said) if !self.stops && self.at.is_empty() => Ok(()),
+            Err(Failure::Said | Failure::Ended(_)) if !self.stops && self.at.is_empty() => Ok(()),
             other => other,
         }
     }
@@ -166,12 +182,18 @@ impl Shell {
             (Ok(()), flushed) => flushed,
             (done, _) => done,
         };
-        self.status = u8::from(done.is_err());
+        self.status = match &done {
+            Err(Failure::Ended(status)) => *status,
+            done => u8::from(done.is_err()),
+        };
         done
     }
 
     /// Runs a command that is split into words already.
     pub(super) fn run_words(&mut self, words: Vec<Vec<u8>>) -> Done {
+        if words[0].contains(&b'/') {
+            return self.run_program(words);
+        }
         let name = shown(&words[0]);
         if !commands::names().contains(&name) {
             return Err(ShellError::NoCommand { name }.into());

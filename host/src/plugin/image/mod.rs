@@ -9,17 +9,17 @@
 mod doors;
 
 use std::fs::File;
-use std::io::{Read, Seek, Write};
+use std::io::{Read, Seek};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use libloading::os::unix::{Library, RTLD_LOCAL, RTLD_NOW};
 use nxvfs_abi::plugin::StaticPlugin;
-use rustix::fs::{MemfdFlags, SealFlags, fcntl_add_seals, fstat, memfd_create};
+use rustix::fs::fstat;
 
 use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicBool, AtomicU64, Ordering};
-use crate::base::{Error, Result};
+use crate::base::{Error, Result, sealed};
 use crate::bridge::Module;
 
 pub use doors::Door;
@@ -159,23 +159,13 @@ impl Drop for Image {
 
 /// Copies a file into a memfd that nobody can change afterwards.
 fn sealed_copy(file: &File) -> Result<OwnedFd> {
-    let flags = MemfdFlags::CLOEXEC | MemfdFlags::ALLOW_SEALING;
-    // A kernel before 6.3 does not know EXEC and needs none.
-    let fd = memfd_create("nxvfs-plugin", flags | MemfdFlags::EXEC)
-        .or_else(|_| memfd_create("nxvfs-plugin", flags))?;
-    let mut copy = File::from(fd);
-    let mut source = file;
-    source.rewind()?;
-    let copied = std::io::copy(&mut source.take(MAX_FILE_BYTES), &mut copy)?;
-    copy.flush()?;
-    log::trace!("{copied} bytes sealed");
-    let fd = OwnedFd::from(copy);
-    // Nothing maps the copy writable, so forbidding future writes forbids all. The older WRITE is refused now and then,
-    // while the kernel still holds a page of what was just written; kernels before 5.1 know nothing else.
-    let rest = SealFlags::SHRINK | SealFlags::GROW | SealFlags::SEAL;
-    fcntl_add_seals(&fd, SealFlags::FUTURE_WRITE | rest)
-        .or_else(|_| fcntl_add_seals(&fd, SealFlags::WRITE | rest))?;
-    Ok(fd)
+    sealed("nxvfs-plugin", |copy| {
+        let mut source = file;
+        source.rewind()?;
+        let copied = std::io::copy(&mut source.take(MAX_FILE_BYTES), copy)?;
+        log::trace!("{copied} bytes sealed");
+        Ok(())
+    })
 }
 
 /// A path to the descriptor that this process has never used: the number of the load is spelled in detours.

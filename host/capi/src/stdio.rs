@@ -1,0 +1,479 @@
+//! `stdio.h`: streams of the C library over descriptors.
+//!
+//! A stream over a file of the host is one of glibc's own (`fopencookie`), so that everything that takes a `FILE *` works
+//! on it unchanged. Of such a stream glibc does not know the descriptor, and cannot reopen it: a table has the descriptor
+//! of each, and reopening changes where the stream's cookie leads.
+
+use std::collections::HashMap;
+use std::ffi::{c_char, c_int, c_void};
+use std::sync::atomic::{AtomicI32, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
+
+use nxvfs::{Errno, Result};
+
+use crate::call::{answer, fail, os_errno, pointer, text};
+use crate::host::{is_child, with_task};
+use crate::transfer::{nx_lseek, nx_read, nx_write};
+use crate::window::{nx_close, nx_dup2, ours};
+
+/// What glibc hands to our functions.
+struct Cookie {
+    fd: AtomicI32,
+}
+
+#[repr(C)]
+struct CookieFunctions {
+    read: unsafe extern "C" fn(*mut c_void, *mut c_char, usize) -> isize,
+    write: unsafe extern "C" fn(*mut c_void, *const c_char, usize) -> isize,
+    seek: unsafe extern "C" fn(*mut c_void, *mut i64, c_int) -> c_int,
+    close: unsafe extern "C" fn(*mut c_void) -> c_int,
+}
+
+unsafe extern "C" {
+    fn fopencookie(cookie: *mut c_void, mode: *const c_char, functions: CookieFunctions) -> *mut libc::FILE;
+    fn __fpurge(stream: *mut libc::FILE);
+    fn flockfile(stream: *mut libc::FILE);
+    fn funlockfile(stream: *mut libc::FILE);
+    static mut stdin: *mut libc::FILE;
+    static mut stdout: *mut libc::FILE;
+    static mut stderr: *mut libc::FILE;
+}
+
+/// The streams over files of the host, by address.
+static STREAMS: LazyLock<Mutex<HashMap<usize, Arc<Cookie>>>> = LazyLock::new(Mutex::default);
+
+fn streams() -> Option<MutexGuard<'static, HashMap<usize, Arc<Cookie>>>> {
+    if is_child() {
+        // Another thread of the parent may have had the lock.
+        return STREAMS.try_lock().ok();
+    }
+    Some(STREAMS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+fn cookie_of(stream: *mut libc::FILE) -> Option<Arc<Cookie>> {
+    streams()?.get(&stream.expose_provenance()).cloned()
+}
+
+/// # Safety
+/// `cookie` is one that [`stream_over`] made and glibc has not closed.
+unsafe fn descriptor(cookie: *mut c_void) -> c_int {
+    // SAFETY: the caller's word.
+    unsafe { &*cookie.cast::<Cookie>() }.fd.load(Ordering::Acquire)
+}
+
+unsafe extern "C" fn cookie_read(cookie: *mut c_void, buf: *mut c_char, len: usize) -> isize {
+    // SAFETY: glibc gives its own buffer, and a cookie of ours.
+    unsafe { nx_read(descriptor(cookie), buf.cast(), len) }
+}
+
+unsafe extern "C" fn cookie_write(cookie: *mut c_void, buf: *const c_char, len: usize) -> isize {
+    let mut sum = 0;
+    while sum < len {
+        // SAFETY: glibc gives its own buffer, and a cookie of ours.
+        let done = unsafe { nx_write(descriptor(cookie), buf.add(sum).cast(), len - sum) };
+        if done <= 0 {
+            break;
+        }
+        sum += done as usize;
+    }
+    // Less than all is a failure, as glibc has it.
+    sum as isize
+}
+
+unsafe extern "C" fn cookie_seek(cookie: *mut c_void, offset: *mut i64, whence: c_int) -> c_int {
+    // SAFETY: glibc gives a place for the offset, and a cookie of ours.
+    let to = unsafe { nx_lseek(descriptor(cookie), *offset, whence) };
+    if to < 0 {
+        return -1;
+    }
+    // SAFETY: as above.
+    unsafe { offset.write(to) };
+    0
+}
+
+unsafe extern "C" fn cookie_close(cookie: *mut c_void) -> c_int {
+    // SAFETY: glibc closes a stream once, and gives back the reference that `stream_over` gave it.
+    let cookie = unsafe { Arc::from_raw(cookie.cast::<Cookie>().cast_const()) };
+    if let Some(mut streams) = streams() {
+        streams.retain(|_, other| !Arc::ptr_eq(other, &cookie));
+    }
+    nx_close(cookie.fd.load(Ordering::Acquire))
+}
+
+/// What a mode of `fopen` means. POSIX, C11 (`x`), glibc (`e`; `c`, `m` and `,ccs=` change nothing).
+struct Mode {
+    flags: c_int,
+    /// As glibc takes it.
+    plain: &'static std::ffi::CStr,
+}
+
+impl Mode {
+    /// Errors: EFAULT; EINVAL.
+    ///
+    /// # Safety
+    /// `mode` is null or ends in NUL.
+    unsafe fn of(mode: *const c_char) -> Result<Self> {
+        // SAFETY: the caller's word.
+        let mode = unsafe { text(mode) }?;
+        let (first, rest) = mode.split_first().ok_or(Errno::EINVAL)?;
+        let rest = rest.split(|b| *b == b',').next().unwrap_or_default();
+        let both = rest.contains(&b'+');
+        let access = if both { libc::O_RDWR } else { libc::O_WRONLY };
+        let (mut flags, plain) = match (first, both) {
+            (b'r', false) => (libc::O_RDONLY, c"r"),
+            (b'r', true) => (libc::O_RDWR, c"r+"),
+            (b'w', _) => (access | libc::O_CREAT | libc::O_TRUNC, if both { c"w+" } else { c"w" }),
+            (b'a', _) => (access | libc::O_CREAT | libc::O_APPEND, if both { c"a+" } else { c"a" }),
+            _ => return Err(Errno::EINVAL.into()),
+        };
+        for letter in rest {
+            match letter {
+                b'x' => flags |= libc::O_EXCL,
+                b'e' => flags |= libc::O_CLOEXEC,
+                b'+' | b'b' | b't' | b'c' | b'm' => {}
+                _ => return Err(Errno::EINVAL.into()),
+            }
+        }
+        Ok(Self { flags, plain })
+    }
+
+    fn open(&self, path: &[u8]) -> Result<c_int> {
+        with_task(|task| Ok(task.open(path, self.flags as u32, 0o666)? as c_int))
+    }
+}
+
+/// A stream over a descriptor of the host's, which is the stream's from here on.
+fn stream_over(fd: c_int, mode: &Mode) -> Result<*mut libc::FILE> {
+    let cookie = Arc::new(Cookie { fd: AtomicI32::new(fd) });
+    let functions =
+        CookieFunctions { read: cookie_read, write: cookie_write, seek: cookie_seek, close: cookie_close };
+    let given = Arc::into_raw(cookie.clone()).cast_mut().cast();
+    // SAFETY: the functions are for this cookie, and glibc keeps it until it closes the stream.
+    let stream = unsafe { fopencookie(given, mode.plain.as_ptr(), functions) };
+    if stream.is_null() {
+        // SAFETY: glibc did not take the reference.
+        drop(unsafe { Arc::from_raw(given.cast::<Cookie>().cast_const()) });
+        return Err(Errno::ENOMEM.into());
+    }
+    if let Some(mut streams) = streams() {
+        streams.insert(stream.expose_provenance(), cookie);
+    }
+    settle(fd, mode, stream);
+    Ok(stream)
+}
+
+/// Where a stream begins, and how it gathers.
+fn settle(fd: c_int, mode: &Mode, stream: *mut libc::FILE) {
+    if mode.flags & libc::O_APPEND != 0 {
+        // As glibc does it for files; what has no position needs none.
+        nx_lseek(fd, 0, libc::SEEK_END);
+    }
+    let terminal = ours(fd).is_some_and(|fd| with_task(|task| task.isatty(fd)).is_ok());
+    if terminal {
+        // SAFETY: nothing was done with the stream yet.
+        unsafe { libc::setvbuf(stream, std::ptr::null_mut(), libc::_IOLBF, 0) };
+    }
+}
+
+/// Runs something and keeps the errno of before it.
+fn quietly<R>(body: impl FnOnce() -> R) -> R {
+    let before = os_errno();
+    let answer = body();
+    crate::call::set_errno(before.errno());
+    answer
+}
+
+/// Closes what no stream was made of; the reason for that is what counts.
+fn give_up(fd: c_int) {
+    quietly(|| nx_close(fd));
+}
+
+/// C `fopen`.
+///
+/// # Safety
+/// The strings are null or end in NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_fopen(path: *const c_char, mode: *const c_char) -> *mut libc::FILE {
+    pointer(|| {
+        // SAFETY: the caller's word.
+        let (mode, path) = unsafe { (Mode::of(mode)?, text(path)?) };
+        let fd = mode.open(path)?;
+        quietly(|| stream_over(fd, &mode)).inspect_err(|_| give_up(fd))
+    })
+}
+
+/// POSIX `fdopen`.
+///
+/// # Safety
+/// `mode` is null or ends in NUL.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_fdopen(fd: c_int, mode: *const c_char) -> *mut libc::FILE {
+    let Some(number) = ours(fd) else {
+        // SAFETY: the caller's word.
+        return unsafe { libc::fdopen(fd, mode) };
+    };
+    pointer(|| {
+        // SAFETY: the caller's word.
+        let mode = unsafe { Mode::of(mode) }?;
+        let flags = with_task(|task| task.getfl(number))? as c_int;
+        let (has, wants) = (flags & libc::O_ACCMODE, mode.flags & libc::O_ACCMODE);
+        if has != libc::O_RDWR && has != wants {
+            return Err(Errno::EINVAL.into());
+        }
+        if mode.flags & libc::O_APPEND & !flags != 0 {
+            with_task(|task| task.setfl(number, (flags | libc::O_APPEND) as u32))?;
+        }
+        quietly(|| stream_over(fd, &mode))
+    })
+}
+
+/// glibc's own marks of a stream's direction, the first word of its `FILE`.
+const NO_READS: c_int = 0x4;
+const NO_WRITES: c_int = 0x8;
+const APPENDS: c_int = 0x1000;
+
+/// C `freopen`.
+///
+/// # Safety
+/// The strings are null or end in NUL; `stream` is open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_freopen(
+    path: *const c_char,
+    mode: *const c_char,
+    stream: *mut libc::FILE,
+) -> *mut libc::FILE {
+    let cookie = cookie_of(stream);
+    if cookie.is_none() && path.is_null() {
+        // SAFETY: the caller's word.
+        return unsafe { libc::freopen(path, mode, stream) };
+    }
+    let opened = pointer(|| {
+        // SAFETY: the caller's word.
+        let mode = unsafe { Mode::of(mode) }?;
+        // SAFETY: the caller's word. What cannot be written is lost, as POSIX has it.
+        unsafe { libc::fflush(stream) };
+        match &cookie {
+            // SAFETY: as above.
+            Some(cookie) => unsafe { reopen(cookie, path, &mode, stream) },
+            None => {
+                // SAFETY: as above.
+                let path = unsafe { text(path) }?;
+                // SAFETY: as above.
+                unsafe { replace(path, &mode, stream) }
+            }
+        }
+    });
+    if opened.is_null() && cookie.is_some() {
+        // The stream is closed whatever failed.
+        quietly(|| {
+            // SAFETY: the caller's word; nobody uses it after this.
+            unsafe { libc::fclose(stream) }
+        });
+    }
+    opened
+}
+
+/// A stream of ours gets another file.
+///
+/// # Safety
+/// As [`nx_freopen`].
+unsafe fn reopen(
+    cookie: &Cookie,
+    path: *const c_char,
+    mode: &Mode,
+    stream: *mut libc::FILE,
+) -> Result<*mut libc::FILE> {
+    let old = cookie.fd.load(Ordering::Acquire);
+    let path = if path.is_null() {
+        let number = ours(old).ok_or(Errno::EBADF)?;
+        with_task(|task| task.path_of(number))?
+    } else {
+        // SAFETY: the caller's word.
+        unsafe { text(path) }?.to_vec()
+    };
+    let fd = mode.open(&path)?;
+    cookie.fd.store(fd, Ordering::Release);
+    // SAFETY: the stream is glibc's, whose first word is the marks (bits/types/struct_FILE.h); the lock keeps others out.
+    unsafe {
+        flockfile(stream);
+        __fpurge(stream);
+        libc::clearerr(stream);
+        let marks = stream.cast::<c_int>();
+        let mut now = marks.read() & !(NO_READS | NO_WRITES | APPENDS);
+        now |= match mode.flags & libc::O_ACCMODE {
+            libc::O_RDONLY => NO_WRITES,
+            libc::O_WRONLY => NO_READS,
+            _ => 0,
+        };
+        if mode.flags & libc::O_APPEND != 0 {
+            now |= APPENDS;
+        }
+        marks.write(now);
+        // glibc remembers where the old file was.
+        let from = if mode.flags & libc::O_APPEND != 0 { libc::SEEK_END } else { libc::SEEK_SET };
+        quietly(|| libc::fseeko(stream, 0, from));
+        funlockfile(stream);
+    }
+    // Its late errors are lost, as POSIX has it.
+    quietly(|| nx_close(old));
+    Ok(stream)
+}
+
+/// A stream of the C library's own is closed, and another takes its place: of the standard streams also by name and
+/// number.
+///
+/// # Safety
+/// As [`nx_freopen`].
+unsafe fn replace(path: &[u8], mode: &Mode, stream: *mut libc::FILE) -> Result<*mut libc::FILE> {
+    // SAFETY: the caller's word.
+    let number = unsafe { libc::fileno(stream) };
+    let opened = mode.open(path)?;
+    // SAFETY: the variables are the C library's; a program that reopens a standard stream does not use it elsewhere.
+    let name = unsafe {
+        [&raw mut stdin, &raw mut stdout, &raw mut stderr].into_iter().find(|name| name.read() == stream)
+    };
+    let Some(name) = name else {
+        // SAFETY: the caller gave it up.
+        unsafe { libc::fclose(stream) };
+        return stream_over(opened, mode).inspect_err(|_| give_up(opened));
+    };
+    let fd = if nx_dup2(opened, number) < 0 {
+        let failure = os_errno();
+        nx_close(opened);
+        return Err(failure);
+    } else {
+        nx_close(opened);
+        number
+    };
+    let new = stream_over(fd, mode)?;
+    // SAFETY: as above. The old stream stays, unused: others may have its address.
+    unsafe { name.write(new) };
+    Ok(new)
+}
+
+/// POSIX `fileno`.
+///
+/// # Safety
+/// `stream` is open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_fileno(stream: *mut libc::FILE) -> c_int {
+    match cookie_of(stream) {
+        Some(cookie) => cookie.fd.load(Ordering::Acquire),
+        None if stream.is_null() => {
+            fail(Errno::EFAULT.into());
+            -1
+        }
+        // SAFETY: the caller's word.
+        None => unsafe { libc::fileno(stream) },
+    }
+}
+
+/// glibc `fileno_unlocked`.
+///
+/// # Safety
+/// `stream` is open.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_fileno_unlocked(stream: *mut libc::FILE) -> c_int {
+    // SAFETY: the caller's word.
+    unsafe { nx_fileno(stream) }
+}
+
+/// C `tmpfile`.
+#[unsafe(no_mangle)]
+pub extern "C" fn nx_tmpfile() -> *mut libc::FILE {
+    pointer(|| {
+        let template = [nxvfs::task::TEMPORARY, b"/fileXXXXXX"].concat();
+        let (fd, name) = with_task(|task| task.mkstemp(template))?;
+        let mode = Mode { flags: libc::O_RDWR, plain: c"w+" };
+        with_task(|task| task.unlink(name))
+            .and_then(|()| quietly(|| stream_over(fd as c_int, &mode)))
+            .inspect_err(|_| give_up(fd as c_int))
+    })
+}
+
+/// POSIX `vdprintf`. The list is of the kind that is passed by its address, as on x86-64 and AArch64.
+///
+/// # Safety
+/// The format ends in NUL, and the list has what it asks for.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_vdprintf(fd: c_int, format: *const c_char, list: *mut c_void) -> c_int {
+    if ours(fd).is_none() {
+        // SAFETY: the caller's word.
+        return unsafe { vdprintf(fd, format, list) };
+    }
+    answer(|| {
+        // SAFETY: the caller's word.
+        unsafe { text(format) }?;
+        let mut made: *mut c_char = std::ptr::null_mut();
+        // SAFETY: as above; the text is given back below.
+        let len = unsafe { vasprintf(&raw mut made, format, list) };
+        let Ok(len) = usize::try_from(len) else { return Err(os_errno()) };
+        // SAFETY: vasprintf made so many bytes.
+        let done = unsafe { cookie_write_all(fd, made, len) };
+        // SAFETY: vasprintf allocated it.
+        unsafe { libc::free(made.cast()) };
+        done
+    })
+}
+
+unsafe extern "C" {
+    fn vdprintf(fd: c_int, format: *const c_char, list: *mut c_void) -> c_int;
+    fn vasprintf(made: *mut *mut c_char, format: *const c_char, list: *mut c_void) -> c_int;
+}
+
+/// # Safety
+/// `bytes` has `len` bytes.
+unsafe fn cookie_write_all(fd: c_int, bytes: *const c_char, len: usize) -> Result<c_int> {
+    let mut sum = 0;
+    while sum < len {
+        // SAFETY: the caller's word.
+        let done = unsafe { nx_write(fd, bytes.add(sum).cast(), len - sum) };
+        if done < 0 {
+            return Err(os_errno());
+        }
+        if done == 0 {
+            return Err(Errno::ENOSPC.into());
+        }
+        sum += done as usize;
+    }
+    c_int::try_from(len).map_err(|_| Errno::EOVERFLOW.into())
+}
+
+/// C11 `gets_s`.
+///
+/// # Safety
+/// `buf` is null or has `len` bytes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_gets_s(buf: *mut c_char, len: usize) -> *mut c_char {
+    pointer(|| {
+        if buf.is_null() {
+            return Err(Errno::EFAULT.into());
+        }
+        if len == 0 || len > isize::MAX as usize {
+            return Err(Errno::EINVAL.into());
+        }
+        let (mut at, mut too_long, mut ended) = (0, false, false);
+        while !ended {
+            // SAFETY: the C library's stream, which it locks; the buffer is the caller's word.
+            match unsafe { libc::getchar() } {
+                libc::EOF if at == 0 && !too_long => {
+                    // SAFETY: as above.
+                    unsafe { buf.write(0) };
+                    return Ok(std::ptr::null_mut());
+                }
+                libc::EOF => ended = true,
+                byte if byte == c_int::from(b'\n') => ended = true,
+                _ if at + 1 == len => too_long = true,
+                byte => {
+                    // SAFETY: as above: `at` is within the buffer, with room for the NUL.
+                    unsafe { buf.add(at).write(byte as c_char) };
+                    at += 1;
+                }
+            }
+        }
+        // SAFETY: as above.
+        unsafe { buf.add(if too_long { 0 } else { at }).write(0) };
+        // The rest of the line is gone, as C11 has it.
+        if too_long { Err(Errno::ERANGE.into()) } else { Ok(buf) }
+    })
+}
