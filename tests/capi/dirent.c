@@ -58,10 +58,8 @@ static void listing(const char *where)
 
   struct dirent **list;
   CLAIM(scandir(path, &list, not_dots, alphasort) == FILES);
-  for (int i = 0; i < FILES; i++) {
-    CLAIM(i == 0 || strcmp(list[i - 1]->d_name, list[i]->d_name) < 0);
-    free(list[i]);
-  }
+  for (int i = 1; i < FILES; i++) CLAIM(strcmp(list[i - 1]->d_name, list[i]->d_name) < 0);
+  for (int i = 0; i < FILES; i++) free(list[i]);
   free(list);
   CLAIM(scandir(path, &list, none, NULL) == 0);
   free(list);

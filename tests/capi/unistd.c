@@ -51,7 +51,7 @@ static void bytes_in_and_out(const char *where)
   FAILS(read(999, NULL, 1), EBADF);
   FAILS(write(999, NULL, 1), EBADF);
   FAILS(pread(999, NULL, 1, -1), EBADF);
-  FAILS(pwrite(-1, NULL, 1, 0), EBADF);
+  FAILS(pwrite(-1, buf, 1, 0), EBADF);
   FAILS(readv(999, NULL, 1), EBADF);
   FAILS(writev(999, NULL, 1), EBADF);
 

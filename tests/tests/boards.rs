@@ -4,7 +4,8 @@ use std::path::Path;
 
 use nxvfs::Errno;
 use nxvfs::task::Board as BoardFile;
-use nxvfs_tests::{Board, Folder, Link, errno, genromfs};
+use nxvfs_tests::check::errno;
+use nxvfs_tests::{Board, Folder, Link, genromfs};
 
 fn parse(text: &str) -> nxvfs::Result<BoardFile> {
     BoardFile::parse(Path::new("b.toml"), text)
@@ -24,19 +25,41 @@ fn wrong(text: &str, place: &str, words: &[&str]) {
 
 #[test]
 fn what_a_board_tells_comes_up_in_its_order() {
-    let folder = Folder::new().file("tree/file", "from the board");
+    let folder = Folder::new().file("tree/file", "from the board").file("tree/dir/below", "");
     let rom = genromfs(&folder.at("tree"), &folder.at("rom.img"));
     let text = format!(
-        "[[plugin]]\nname = \"romfs\"\n\n[[mount]]\ntarget = \"/tmp\"\ntype = \"tmpfs\"\n\n[[device]]\ndriver = \
-         \"ramdisk-xip\"\nnode = \"/dev/rom0\"\nparams = {{ image = \"{}\", ro = true }}\n\n[[mount]]\nsource = \
-         \"/dev/rom0\"\ntarget = \"/tmp/rom\"\ntype = \"romfs\"\noptions = \"ro,mmap=xip\"\n",
+        r#"
+[[plugin]]
+name = "romfs"
+
+[[device]]
+driver = "ramdisk-xip"
+node = "/dev/rom0"
+params = {{ image = "{}", ro = true }}
+
+[[mount]]
+source = "/dev/rom0"
+target = "/rom"
+type = "romfs"
+options = "ro,mmap=xip"
+
+[[mount]]
+target = "/rom/dir"
+type = "tmpfs"
+
+[[device]]
+driver = "ramdisk-xip"
+node = "/dev/ram1"
+params = {{ sectors = 64 }}
+"#,
         rom.display()
     );
     let file = folder.file("board.toml", &text);
     let board = Board::new(Link::Static);
     board.host().bring_up(&BoardFile::read(&file.at("board.toml")).unwrap()).unwrap();
-    assert_eq!(board.read("/tmp/rom/file"), b"from the board");
-    board.host().unmount("/tmp/rom").unwrap();
+    assert_eq!(board.read("/rom/file"), b"from the board");
+    errno(board.task().stat("/rom/dir/below").map(|_| ()), Errno::ENOENT);
+    assert_eq!(board.devices().iter().find(|d| &*d.node == "/dev/ram1").unwrap().sector_count, 64);
 }
 
 #[test]
@@ -55,7 +78,7 @@ fn what_is_no_board_is_told_with_its_line() {
     wrong("devices = 1\n", "1", &["devices"]);
     errno(BoardFile::read(Path::new("/not/there")).map(drop), Errno::ENOENT);
     errno(BoardFile::read(Path::new("/")).map(drop), Errno::EISDIR);
-    let folder = Folder::new().file("long.toml", &"#".repeat(2 << 20));
+    let folder = Folder::new().file("long.toml", "#".repeat(2 << 20));
     errno(BoardFile::read(&folder.at("long.toml")).map(drop), Errno::EFBIG);
 }
 

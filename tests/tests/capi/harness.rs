@@ -7,6 +7,25 @@ use nxvfs_tests::fixture::{host_library, run};
 use nxvfs_tests::tool::mkfs_fat;
 use nxvfs_tests::{Folder, genromfs, repository};
 
+/// The library; `.ci/long` names one that was built for a checker.
+pub(crate) fn library() -> PathBuf {
+    std::env::var_os("NXVFS_TEST_LIBRARY").map_or_else(host_library, PathBuf::from)
+}
+
+/// Words of a variable that `.ci/long` sets.
+fn words(name: &str) -> Vec<String> {
+    std::env::var(name).unwrap_or_default().split_whitespace().map(str::to_owned).collect()
+}
+
+/// A program, run by the checker that `.ci/long` names.
+pub(crate) fn command(program: &Path) -> Command {
+    let mut words = words("NXVFS_TEST_CHECKER").into_iter();
+    let Some(checker) = words.next() else { return Command::new(program) };
+    let mut command = Command::new(checker);
+    command.args(words).arg(program);
+    command
+}
+
 /// The headers of the library, and those of the contract with the numbers of ioctl.
 pub(crate) fn includes() -> Vec<String> {
     ["host/capi/include", "abi/include", "tests/capi"]
@@ -20,6 +39,7 @@ pub(crate) fn compile(source: &Path, options: &[&str], out: &Path, library: Opti
     let mut gcc = Command::new(compiler);
     gcc.args(["-Wall", "-Wextra", "-Werror", "-O1", "-g", "-pthread"]).args(includes()).args(options);
     // The tests do on purpose what must fail.
+    gcc.args(words("NXVFS_TEST_CFLAGS"));
     gcc.args(["-Wno-nonnull", "-Wno-stringop-overflow", "-Wno-stringop-overread"]);
     gcc.arg(source).arg("-o").arg(out);
     match library {
@@ -89,11 +109,11 @@ pub(crate) fn application(name: &str) {
 /// As [`application`], with more for the program.
 #[track_caller]
 pub(crate) fn application_with(name: &str, give: impl FnOnce(&mut Command)) {
-    let (library, folder) = (host_library(), Folder::new());
+    let (library, folder) = (library(), Folder::new());
     let program = folder.at(name);
     let source = repository().join("tests/capi").join(name).with_extension("c");
     compile(&source, &["-include", "nxvfs/posix.h"], &program, Some(&library));
-    let mut command = Command::new(&program);
+    let mut command = command(&program);
     give(command.env("NXVFS_BOARD", board(&folder)));
     let output = command.output().unwrap();
     let (said, complained) =

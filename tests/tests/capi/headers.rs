@@ -157,7 +157,7 @@ fn no_plain_name_of_a_file_is_left_in_an_object() {
     // As a program says it that knows of small offsets.
     let large = format!("#define _FILE_OFFSET_BITS 64\n#define _GNU_SOURCE\n{}", uses_everything(&plain));
     let folder =
-        Folder::new().file("gnu.c", &gnu).file("large.c", &large).file("gnu.cc", &uses_everything(&all));
+        Folder::new().file("gnu.c", &gnu).file("large.c", &large).file("gnu.cc", uses_everything(&all));
     for (source, options) in [
         ("gnu.c", &["-std=c11"][..]),
         ("gnu.c", &["-O2", "-D_FORTIFY_SOURCE=2"]),

@@ -2,19 +2,19 @@
 
 use std::process::Command;
 
-use nxvfs_tests::fixture::{host_library, run};
+use nxvfs_tests::fixture::run;
 use nxvfs_tests::tool::{fsck_fat, mtype};
 use nxvfs_tests::{Folder, repository};
 
-use crate::harness::{application, application_with, board, compile, includes};
+use crate::harness::{application, application_with, board, command, compile, includes, library};
 
 #[test]
 fn a_program_in_c_uses_the_host() {
-    let (library, folder) = (host_library(), Folder::new());
+    let (library, folder) = (library(), Folder::new());
     let program = folder.at("program");
     let source = repository().join("tests/capi/program.c");
     compile(&source, &["-std=c11", "-Wpedantic"], &program, Some(&library));
-    assert_eq!(run(&mut Command::new(&program)), "all claims hold\n");
+    assert_eq!(run(&mut command(&program)), "all claims hold\n");
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn threads_hammer_both_sides_and_leave_nothing() {
 
 #[test]
 fn what_a_program_wrote_is_on_the_medium_when_it_exits() {
-    let (library, folder) = (host_library(), Folder::new());
+    let (library, folder) = (library(), Folder::new());
     let program = folder.at("leaves");
     let source = repository().join("tests/capi/leaves.c");
     compile(&source, &["-include", "nxvfs/posix.h"], &program, Some(&library));
@@ -130,14 +130,14 @@ fn what_a_program_wrote_is_on_the_medium_when_it_exits() {
     let text = std::fs::read_to_string(&board).unwrap();
     // The medium is the image itself.
     std::fs::write(&board, text.replace("fat.img\"", "fat.img\", shared = true")).unwrap();
-    assert_eq!(run(Command::new(&program).env("NXVFS_BOARD", &board)), "all claims hold\n");
+    assert_eq!(run(command(&program).env("NXVFS_BOARD", &board)), "all claims hold\n");
     assert_eq!(mtype(&folder.at("fat.img"), "left.txt"), b"what was written is there\n");
     assert!(fsck_fat(&folder.at("fat.img")).is_empty());
 }
 
 #[test]
 fn a_board_that_cannot_be_says_why_line_by_line() {
-    let (library, folder) = (host_library(), Folder::new());
+    let (library, folder) = (library(), Folder::new());
     let program = folder.at("leaves");
     let source = repository().join("tests/capi/leaves.c");
     compile(&source, &["-include", "nxvfs/posix.h"], &program, Some(&library));
@@ -147,10 +147,44 @@ fn a_board_that_cannot_be_says_why_line_by_line() {
         "[[mount]]\ntarget = \"/tmp\"\ntype = \"nothing\"\n\n[[device]]\ndriver = \"none\"\nnode = \"/dev/x\"\n",
     )
     .unwrap();
-    let output = Command::new(&program).env("NXVFS_BOARD", &board).output().unwrap();
+    let output = command(&program).env("NXVFS_BOARD", &board).output().unwrap();
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert!(!output.status.success());
     for line in ["board.toml:1: ", "board.toml:5: "] {
         assert!(said.contains(line), "{said}");
     }
+}
+
+#[test]
+fn numbers_are_few_or_taken_and_the_host_ends() {
+    application("edges");
+}
+
+#[test]
+fn what_is_installed_is_found_by_pkg_config() {
+    let (library, folder) = (library(), Folder::new());
+    let prefix = folder.at("prefix");
+    let install = repository().join("host/capi/install");
+    run(Command::new(install).arg(&prefix).arg(library.parent().unwrap()));
+    let pkg_config = |what: &[&str]| {
+        let mut command = Command::new("pkg-config");
+        let said = run(command.args(what).arg("nxvfs").env("PKG_CONFIG_PATH", prefix.join("lib/pkgconfig")));
+        said.split_whitespace().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(pkg_config(&["--modversion"]), [env!("CARGO_PKG_VERSION")]);
+    let source = folder.at("only.c");
+    std::fs::write(
+        &source,
+        "#include <nxvfs.h>\n#include <nxvfs/ioctl.h>\n#include <fcntl.h>\n#include <unistd.h>\n\
+         int main(void) { return nx_boot(NULL) || close(open(\"/dev/null\", O_RDWR)) || nx_end(); }\n",
+    )
+    .unwrap();
+    let program = folder.at("only");
+    let mut gcc = Command::new("gcc");
+    gcc.args(["-Wall", "-Wextra", "-Werror"])
+        .args(pkg_config(&["--cflags"]))
+        .args(["-include", "nxvfs/posix.h"]);
+    gcc.arg(&source).arg("-o").arg(&program).args(pkg_config(&["--libs"]));
+    run(gcc.arg(format!("-Wl,--disable-new-dtags,-rpath,{}", prefix.join("lib").display())));
+    run(&mut Command::new(&program));
 }
