@@ -78,7 +78,8 @@ pub unsafe extern "C" fn nx_register_descriptor(path: *const c_char, fd: c_int, 
     done(|| {
         // SAFETY: the caller's word.
         let path = unsafe { utf8(path) }?;
-        if ours(fd).is_some() {
+        if let Some(fd) = ours(fd) {
+            with_task(|task| task.file(fd))?;
             return Err(Errno::EINVAL.into());
         }
         // SAFETY: a number only.

@@ -147,9 +147,10 @@ pub unsafe extern "C" fn nx_tmpnam_r(buf: *mut c_char) -> *mut c_char {
 pub unsafe extern "C" fn nx_tempnam(dir: *const c_char, prefix: *const c_char) -> *mut c_char {
     pointer(|| {
         use std::os::unix::ffi::OsStrExt;
-        // SAFETY: the caller's word.
-        let of = |text: *const c_char| {
-            if text.is_null() { Ok(None) } else { unsafe { self::text(text) }.map(Some) }
+        let of = |text: *const c_char| match text.is_null() {
+            true => Ok(None),
+            // SAFETY: the caller's word.
+            false => unsafe { self::text(text) }.map(Some),
         };
         let (dir, prefix) = (of(dir)?, of(prefix)?.unwrap_or_default());
         let wanted = std::env::var_os("TMPDIR");

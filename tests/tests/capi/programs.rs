@@ -86,6 +86,15 @@ fn programs_of_the_tree_by_spawn_h_and_the_exec_family() {
 }
 
 #[test]
+fn files_in_event_loops_and_descriptors_in_the_tree() {
+    let (library, folder) = (library(), Folder::new());
+    let program = folder.at("events");
+    let source = repository().join("tests/capi/events.c");
+    compile(&source, &[], &program, Some(&library));
+    assert_eq!(run(&mut command(&program)), "all claims hold\n");
+}
+
+#[test]
 fn what_cannot_be_used_safely_is_refused_when_it_is_compiled() {
     let folder = Folder::new();
     for (name, call, reason) in [
