@@ -2,6 +2,14 @@
 //!
 //! A command mounts the volume at the root of a host of its own and does what the shell's command of that name does.
 //! What it writes is gathered beside the image and reaches it only if all of it succeeded.
+//!
+//! | file | holds |
+//! |---|---|
+//! | `lock`, `journal`, `overlay` | the image as a file: locked, with a change beside it that happens in full or not at all |
+//! | `find`, `volume` | the partition and file system that are meant; the volume, mounted |
+//! | `get`, `put`, `progress`, `walk` | copies between the volume and the operating system |
+//! | `tree`, `survey`, `info`, `map` | what is on the volume and where |
+//! | `make` | `nxvfs mkfs` |
 
 mod find;
 mod get;
@@ -33,14 +41,14 @@ use super::failure::{Done, Failure, tell};
 use super::output::Output;
 use super::shell::Shell;
 use super::text::{shown, type_word};
+use crate::base::Error;
 use find::{Place, Source};
 use refusal::ImageError;
 use volume::{Attached, Use, Volume};
 
-use crate::base::Error;
-
 pub(super) use make::{MKFS_EXAMPLES, MKFS_USAGE, MkfsArgs, mkfs};
 
+// What is flattened into a command would give it its own description: `about` says whose it is.
 #[derive(Subcommand)]
 pub(super) enum ImageCommand {
     /// List directories
