@@ -38,6 +38,10 @@ int main(void)
   FAILS(umount("/rom"), EBUSY);
   CLAIM(umount("/rom/dir") == 0 && stat("/rom/dir/deep", &st) == 0);
 
+  /* From the working directory on, as any path. */
+  CLAIM(chdir("/tmp") == 0 && mkdir("here", 0755) == 0 && mount(NULL, "here", "tmpfs", 0, NULL) == 0 && stat("/tmp/here", &st) == 0);
+  CLAIM(umount("here") == 0 && rmdir("here") == 0 && chdir("/") == 0);
+
   FAILS(umount("/dev"), EINVAL);
   FAILS(umount("/rom/dir"), EINVAL);
   FAILS(umount("/none"), ENOENT);

@@ -24,6 +24,16 @@ pub(crate) fn set_errno(errno: Errno) {
     unsafe { *__errno_location() = errno.get() }
 }
 
+/// Runs something and keeps the errno of before it.
+pub(crate) fn quietly<R>(body: impl FnOnce() -> R) -> R {
+    // SAFETY: as in `set_errno`.
+    let before = unsafe { *__errno_location() };
+    let answer = body();
+    // SAFETY: as in `set_errno`.
+    unsafe { *__errno_location() = before };
+    answer
+}
+
 /// The errno that the operating system left.
 pub(crate) fn os_errno() -> Error {
     // SAFETY: as above.
@@ -37,6 +47,11 @@ pub(crate) fn caught<T>(body: impl FnOnce() -> Result<T>) -> Result<T> {
 
 /// Leaves a failure in errno, and for [`nx_error`].
 pub(crate) fn fail(failure: Error) {
+    set_errno(keep(failure));
+}
+
+/// Leaves a failure for [`nx_error`]; answers its number.
+fn keep(failure: Error) -> Errno {
     let errno = failure.errno();
     // A thread that is ending has no last failure any more.
     let _ = LAST.try_with(|last| {
@@ -44,7 +59,7 @@ pub(crate) fn fail(failure: Error) {
             last.0 = Some(failure);
         }
     });
-    set_errno(errno);
+    errno
 }
 
 /// Runs the body of a function: its number, or -1 with errno.
@@ -62,7 +77,7 @@ pub(crate) fn done(body: impl FnOnce() -> Result<()>) -> c_int {
 
 /// As [`answer`], for what answers an error number.
 pub(crate) fn number(body: impl FnOnce() -> Result<()>) -> c_int {
-    caught(body).map_or_else(|e| e.errno().get(), |()| 0)
+    caught(body).map_or_else(|e| keep(e).get(), |()| 0)
 }
 
 /// As [`answer`], for what answers a pointer: null after a failure.

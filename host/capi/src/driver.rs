@@ -229,12 +229,21 @@ pub unsafe extern "C" fn nx_register_driver(
         let driver = unsafe { copied(driver) }?;
         let made = Arc::new(Node { driver, arg, relay: Relay::new() });
         let token = made.relay.token();
-        with_task(|task| task.host().register(path, Arc::new(Registered(made.clone())), mode & 0o7777))?;
-        if node.is_null() {
-            return Ok(());
+        // SAFETY: the caller's word, here and below.
+        let before = (!node.is_null()).then(|| unsafe { node.read() });
+        if before.is_some() {
+            // Before anybody can call the driver, which may need it.
+            // SAFETY: as above.
+            unsafe { fill(node, token) }?;
         }
-        // SAFETY: the caller's word.
-        unsafe { fill(node, token) }
+        with_task(|task| task.host().register(path, Arc::new(Registered(made)), mode & 0o7777)).inspect_err(
+            |_| {
+                if let Some(before) = before {
+                    // SAFETY: as above.
+                    unsafe { node.write(before) };
+                }
+            },
+        )
     })
 }
 

@@ -2,18 +2,20 @@
 
 use std::ffi::{c_char, c_int};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, Once, PoisonError, RwLock};
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use nxvfs::task::Board;
 use nxvfs::{Errno, Host, HostOptions, Result, Task};
 
-use crate::call::{done, text};
+use crate::call::{caught, done, text};
 use crate::window;
 
 static RUNNING: RwLock<Option<Arc<Task>>> = RwLock::new(None);
 /// Held while a host starts or ends; true once one was started.
 static STARTED: Mutex<bool> = Mutex::new(false);
+/// The thread that starts a host at this moment, or 0.
+static STARTER: AtomicI32 = AtomicI32::new(0);
 /// Whether this process is a child made by `fork`, which has no host.
 static CHILD: AtomicBool = AtomicBool::new(false);
 
@@ -23,6 +25,11 @@ const BOARD: &str = "NXVFS_BOARD";
 /// Whether this process is a child made by `fork` of one with a host.
 pub(crate) fn is_child() -> bool {
     CHILD.load(Ordering::Relaxed)
+}
+
+fn this_thread() -> i32 {
+    // SAFETY: no memory is involved.
+    unsafe { libc::gettid() }
 }
 
 fn running() -> Option<Arc<Task>> {
@@ -49,8 +56,11 @@ pub(crate) fn task() -> Result<Arc<Task>> {
 
 fn start_by_itself() -> Result<()> {
     let Some(board) = std::env::var_os(BOARD) else { return Ok(()) };
-    // While a host starts, what its plugins and the program's drivers call finds none.
-    let Ok(mut started) = STARTED.try_lock() else { return Ok(()) };
+    // While a host starts, what its plugins and the program's drivers call finds none; other threads wait for it.
+    if STARTER.load(Ordering::Relaxed) == this_thread() {
+        return Ok(());
+    }
+    let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     if *started {
         return Ok(());
     }
@@ -58,6 +68,13 @@ fn start_by_itself() -> Result<()> {
 }
 
 fn start(started: &mut bool, board: Option<&Path>) -> Result<()> {
+    STARTER.store(this_thread(), Ordering::Relaxed);
+    let done = caught(|| start_here(started, board));
+    STARTER.store(0, Ordering::Relaxed);
+    done
+}
+
+fn start_here(started: &mut bool, board: Option<&Path>) -> Result<()> {
     let board = board.map(Board::read).transpose()?;
     // A host whose board cannot be brought up ends with what there is of it.
     *started = true;
@@ -67,16 +84,21 @@ fn start(started: &mut bool, board: Option<&Path>) -> Result<()> {
     }
     let task = Arc::new(host.task());
     window::enter(&task)?;
-    static HOOKS: Once = Once::new();
-    HOOKS.call_once(|| {
-        // SAFETY: the functions are this library's, which is never closed once it has a host: see docs/c-library.md.
-        unsafe {
-            libc::pthread_atfork(None, None, Some(in_child));
-            libc::atexit(at_exit);
-        }
-    });
     *RUNNING.write().unwrap_or_else(PoisonError::into_inner) = Some(task);
     Ok(())
+}
+
+/// Before `main`, so that what the program itself does at its exit, which is done in reverse order, still finds the host.
+#[used]
+#[unsafe(link_section = ".init_array")]
+static LOADED: extern "C" fn() = loaded;
+
+extern "C" fn loaded() {
+    // SAFETY: the functions are this library's, which is never closed once it has a host: see docs/c-library.md.
+    unsafe {
+        libc::pthread_atfork(None, None, Some(in_child));
+        libc::atexit(at_exit);
+    }
 }
 
 /// What other threads of the parent did just now is not known here: nothing but this flag may be touched.
@@ -89,25 +111,29 @@ extern "C" fn at_exit() {
     if is_child() {
         return;
     }
-    let Some(task) = running() else { return };
-    // Streams write now what they hold, while there is a host to take it.
-    // SAFETY: all open streams; the C library locks each.
-    unsafe { libc::fflush(std::ptr::null_mut()) };
-    // Other threads may keep the host alive: what it holds must not depend on its end.
-    if let Err(e) = task.host().sync() {
+    if running().is_none() {
+        return;
+    }
+    if let Err(e) = end() {
         eprintln!("libnxvfs: {e}");
     }
-    drop(task);
-    let _ = end();
 }
 
+/// Ends the host, with what the program wrote on its medium. Errors: ESRCH there is none; those of bringing it there, and
+/// the host has ended nevertheless.
 fn end() -> Result<()> {
+    let running = running().ok_or(Errno::ESRCH)?;
+    // While there is a host to take it.
+    crate::stdio::write_all();
     let _started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
     let task = RUNNING.write().unwrap_or_else(PoisonError::into_inner).take().ok_or(Errno::ESRCH)?;
+    drop(running);
     task.interrupt();
+    // Other threads may keep the host alive: what it holds must not depend on its end.
+    let synced = task.host().sync();
     drop(task);
     window::leave();
-    Ok(())
+    synced
 }
 
 /// Starts the host.
@@ -119,6 +145,9 @@ pub unsafe extern "C" fn nx_boot(board: *const c_char) -> c_int {
     done(|| {
         if is_child() {
             return Err(Errno::ENOTSUP.into());
+        }
+        if STARTER.load(Ordering::Relaxed) == this_thread() {
+            return Err(Errno::EBUSY.into());
         }
         let mut started = STARTED.lock().unwrap_or_else(PoisonError::into_inner);
         if running().is_some() {

@@ -1,10 +1,11 @@
 //! Volumes.
 
+use std::borrow::Cow;
 use std::ffi::{c_char, c_int, c_ulong};
 
 use nxvfs::plugin::params::parse_assignments;
 use nxvfs::tree::{MountFlags, UnmountFlags};
-use nxvfs::{Errno, MountOptions};
+use nxvfs::{Errno, MountOptions, Result, Task};
 
 use crate::call::{answer, optional, utf8};
 use crate::host::with_task;
@@ -19,6 +20,15 @@ const KNOWN: u32 = MountFlags::RDONLY
     | MountFlags::DIRSYNC
     | MountFlags::NOATIME
     | MountFlags::RELATIME;
+
+/// A path from the root on: the host knows no working directory. Errors: EINVAL it is not UTF-8.
+fn absolute<'a>(task: &Task, path: &'a str) -> Result<Cow<'a, str>> {
+    if path.starts_with('/') || path.is_empty() {
+        return Ok(path.into());
+    }
+    let cwd = String::from_utf8(task.getcwd()).map_err(|_| Errno::EINVAL)?;
+    Ok(format!("{}/{path}", cwd.trim_end_matches('/')).into())
+}
 
 /// Mounts a volume, or changes its options.
 ///
@@ -41,9 +51,12 @@ pub unsafe extern "C" fn nx_mount(
         let flags = u32::try_from(flags).ok().filter(|flags| flags & !KNOWN == 0).ok_or(Errno::EINVAL)?;
         let mut options = MountOptions::parse(parse_assignments(data))?;
         options.flags.set |= flags;
-        with_task(|task| match options.remount() {
-            true => task.host().remount(target, &options),
-            false => task.host().mount(source, target, fs, &options).map(drop),
+        with_task(|task| {
+            let target = absolute(task, target)?;
+            match options.remount() {
+                true => task.host().remount(&target, &options),
+                false => task.host().mount(source, &target, fs, &options).map(drop),
+            }
         })?;
         Ok(0)
     })
@@ -68,7 +81,7 @@ pub unsafe extern "C" fn nx_umount2(target: *const c_char, flags: c_int) -> c_in
     answer(|| {
         // SAFETY: the caller's word.
         let target = unsafe { utf8(target) }?;
-        with_task(|task| task.host().unmount_with(target, UnmountFlags(flags as u32)))?;
+        with_task(|task| task.host().unmount_with(&absolute(task, target)?, UnmountFlags(flags as u32)))?;
         Ok(0)
     })
 }

@@ -76,7 +76,9 @@ pub(crate) fn wait(
         }
         let found = task.poll_now(&mut hosts, bell.as_ref().map_or(0, Bell::token));
         if found > 0 || timeout == Some(Duration::ZERO) {
-            break found + in_system(&mut systems[..fds.len()], None, mask)?;
+            // The bell counts for nothing.
+            systems[at[0]].fd = -1;
+            break found + in_system(&mut systems, None, mask)?;
         }
         if std::mem::take(&mut first) {
             let also = in_system(&mut systems, None, mask)?;
@@ -84,12 +86,13 @@ pub(crate) fn wait(
                 break also;
             }
             let made = Bell::new(task.caller().cancel)?;
-            systems.push(libc::pollfd { fd: made.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 });
+            // In the place of one of the host's: the system takes no more of them than the limit of open files.
+            systems[at[0]] = libc::pollfd { fd: made.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
             bell = Some(made);
             continue;
         }
         let woken = in_system(&mut systems, Some(until), mask)?;
-        let rang = systems[fds.len()].revents != 0;
+        let rang = systems[at[0]].revents != 0;
         if woken > usize::from(rang) {
             break woken - usize::from(rang) + task.poll_now(&mut hosts, 0);
         }

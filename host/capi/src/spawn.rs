@@ -493,6 +493,8 @@ fn become_program(path: &[u8], argv: &[Vec<u8>], environment: &[Vec<u8>]) -> Res
     if !vforked && let Err(e) = task.host().sync() {
         eprintln!("libnxvfs: {e}");
     }
+    // A child made by vfork leaves the memory to its parent: what it held would be held for ever.
+    drop(task);
     // SAFETY: both lists end in a null pointer, and their strings are there.
     unsafe {
         libc::fexecve(

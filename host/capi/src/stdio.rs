@@ -11,7 +11,7 @@ use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use nxvfs::{Errno, Result};
 
-use crate::call::{answer, fail, os_errno, pointer, text};
+use crate::call::{answer, fail, os_errno, pointer, quietly, text};
 use crate::host::{is_child, with_task};
 use crate::transfer::{nx_lseek, nx_read, nx_write};
 use crate::window::{nx_close, nx_dup2, ours};
@@ -33,6 +33,7 @@ unsafe extern "C" {
     fn fopencookie(cookie: *mut c_void, mode: *const c_char, functions: CookieFunctions) -> *mut libc::FILE;
     fn __fpurge(stream: *mut libc::FILE);
     fn flockfile(stream: *mut libc::FILE);
+    fn ftrylockfile(stream: *mut libc::FILE) -> c_int;
     fn funlockfile(stream: *mut libc::FILE);
     static mut stdin: *mut libc::FILE;
     static mut stdout: *mut libc::FILE;
@@ -48,6 +49,21 @@ fn streams() -> Option<MutexGuard<'static, HashMap<usize, Arc<Cookie>>>> {
         return STREAMS.try_lock().ok();
     }
     Some(STREAMS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// Writes what streams over files of the host hold. One that a thread uses at this moment, perhaps for ever, is passed over.
+pub(crate) fn write_all() {
+    let Some(all) = streams().map(|streams| streams.keys().copied().collect::<Vec<_>>()) else { return };
+    for stream in all {
+        let stream: *mut libc::FILE = std::ptr::with_exposed_provenance_mut(stream);
+        // SAFETY: it stood in the table just now; who closes streams while the process ends is on its own.
+        unsafe {
+            if ftrylockfile(stream) == 0 {
+                libc::fflush(stream);
+                funlockfile(stream);
+            }
+        }
+    }
 }
 
 fn cookie_of(stream: *mut libc::FILE) -> Option<Arc<Cookie>> {
@@ -173,14 +189,6 @@ fn settle(fd: c_int, mode: &Mode, stream: *mut libc::FILE) {
         // SAFETY: nothing was done with the stream yet.
         unsafe { libc::setvbuf(stream, std::ptr::null_mut(), libc::_IOLBF, 0) };
     }
-}
-
-/// Runs something and keeps the errno of before it.
-fn quietly<R>(body: impl FnOnce() -> R) -> R {
-    let before = os_errno();
-    let answer = body();
-    crate::call::set_errno(before.errno());
-    answer
 }
 
 /// Closes what no stream was made of; the reason for that is what counts.

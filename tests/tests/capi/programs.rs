@@ -141,6 +141,8 @@ fn what_a_program_wrote_is_on_the_medium_when_it_exits() {
     std::fs::write(&board, text.replace("fat.img\"", "fat.img\", shared = true")).unwrap();
     assert_eq!(run(command(&program).env("NXVFS_BOARD", &board)), "all claims hold\n");
     assert_eq!(mtype(&folder.at("fat.img"), "left.txt"), b"what was written is there\n");
+    assert_eq!(mtype(&folder.at("fat.img"), "stream.txt"), b"still in its buffer\n");
+    assert_eq!(mtype(&folder.at("fat.img"), "last.txt"), b"last words\n");
     assert!(fsck_fat(&folder.at("fat.img")).is_empty());
 }
 
