@@ -2,8 +2,8 @@
 //! that was there.
 
 use std::ffi::OsString;
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::{self, OpenOptions};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -98,13 +98,6 @@ fn parse(
     }
 }
 
-/// An error without the name of the temporary file around it.
-fn without_path(error: std::io::Error) -> std::io::Error {
-    let inner =
-        error.get_ref().and_then(|inner| inner.source()).and_then(|e| e.downcast_ref::<std::io::Error>());
-    inner.and_then(std::io::Error::raw_os_error).map_or(error, std::io::Error::from_raw_os_error)
-}
-
 struct Job<'g> {
     globals: &'g Globals,
     json: bool,
@@ -169,11 +162,11 @@ impl<'g> Job<'g> {
         // Who uses the old one is not to lose it unawares.
         let _old = self.image.is_file().then(|| Locked::open(&self.image, true)).transpose()?;
         let folder = self.image.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let file = tempfile::Builder::new()
-            .prefix(".nxvfs-")
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)
-            .map_err(|e| system(&self.image)(without_path(e)))?;
+        // Opened here: tempfile's own errors have no errno.
+        let open =
+            |path: &Path| OpenOptions::new().read(true).write(true).create_new(true).mode(0o666).open(path);
+        let file = tempfile::Builder::new().prefix(".nxvfs-").make_in(folder, open);
+        let file = file.map_err(system(&self.image))?;
         file.as_file().set_len(size.unwrap_or(ROOM_BYTES)).map_err(system(&self.image))?;
         let given = [("file", file.path().display().to_string()), ("ro", "n".to_owned())];
         let given = given.map(|(name, value)| (name.to_owned(), Some(value)));
