@@ -4,7 +4,9 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/select.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -201,6 +203,29 @@ static void a_child_has_no_host_and_may_run_a_program(void)
   CLAIM(close(file) == 0 && close(s[0]) == 0 && close(s[1]) == 0);
 }
 
+static char *volatile view;
+static void faulted(int number) { _exit(number == SIGSEGV ? 42 : 43); }
+
+static int reads_a_view(void)
+{
+  signal(SIGSEGV, faulted);
+  return *(volatile char *)view;
+}
+
+static void views_stay_with_the_parent(void)
+{
+  int fd = open("/tmp/e", O_CREAT | O_RDWR, 0600);
+  CLAIM(write(fd, "view", 4) == 4);
+  view = mmap(NULL, 4, PROT_READ, MAP_SHARED, fd, 0);
+  char *own = mmap(NULL, 4, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CLAIM(view != MAP_FAILED && own != MAP_FAILED && child_says(reads_a_view) == 42);
+  CLAIM(memcmp((char *)view, "view", 4) == 0 && munmap(view, 4) == 0);
+  /* Memory of the program's own is in the child as ever. */
+  own[0] = 7;
+  view = own;
+  CLAIM(child_says(reads_a_view) == 7 && munmap(own, 4) == 0 && close(fd) == 0);
+}
+
 static void numbers_run_out(void)
 {
   static int fds[4096];
@@ -229,6 +254,7 @@ int main(void)
   a_descriptor_of_the_systems_takes_a_number_of_the_window();
   select_and_poll_take_both();
   a_child_has_no_host_and_may_run_a_program();
+  views_stay_with_the_parent();
   numbers_run_out();
   return well();
 }

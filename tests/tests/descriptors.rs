@@ -1,5 +1,7 @@
 //! Descriptors and what `fcntl` knows of them; paths from open directories; what `open` refuses.
 
+use std::sync::Arc;
+
 use nxvfs::file::{DEFAULT_DESCRIPTORS, MAX_DESCRIPTORS};
 use nxvfs::task::{AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, At, UTIME_NOW};
 use nxvfs::{Errno, Task};
@@ -270,5 +272,33 @@ on_both_links! {
         let first = atime();
         task.pread(fd, &mut [0; 1], 0).unwrap();
         assert_eq!(atime(), first);
+    }
+
+    fn numbers_come_from_a_window_and_those_that_are_withheld_from_nobody(link: Link) {
+        let board = board(link);
+        let task = board.task();
+        let open = || task.open("/tmp", O_RDONLY, 0);
+        task.set_descriptor_window(10..14);
+        task.withhold_descriptor(11).map_or((), |_| panic!("nobody had it"));
+        assert_eq!((open().unwrap(), open().unwrap()), (10, 12));
+        assert_eq!(task.dup_from(10, 0).unwrap(), 13);
+        errno(open(), Errno::EMFILE);
+        errno(task.pipe2(0), Errno::EMFILE);
+        errno(task.dup_from(10, 14), Errno::EMFILE);
+        task.restore_descriptor(11);
+        assert_eq!(open().unwrap(), 11);
+        // A number that is chosen may be any; it does not come back to others.
+        assert_eq!(task.dup2(10, 3).unwrap(), 3);
+        task.close(3).unwrap();
+        errno(open(), Errno::EMFILE);
+        // Withheld and taken, its file is handed out and what its end means is left to who has it.
+        let file = task.withhold_descriptor(12).expect("a file");
+        errno(task.fstat(12), Errno::EBADF);
+        assert!(task.put_descriptor(file.clone(), 13, true).unwrap().is_some());
+        assert_eq!(task.getfd(13).unwrap(), O_CLOEXEC);
+        assert!(Arc::ptr_eq(&task.take_descriptor(13).unwrap(), &file));
+        errno(task.take_descriptor(13).map(drop), Errno::EBADF);
+        errno(task.put_descriptor(file, MAX_DESCRIPTORS, false).map(drop), Errno::EBADF);
+        assert_eq!(open().unwrap(), 13);
     }
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
+use nxvfs::base::wait::Bell;
 use nxvfs::device::{BlockMedium, Openable, Stream, WaitQueue};
 use nxvfs::file::{POLLRDNORM, POLLWRNORM, PollFd};
 use nxvfs::{Errno, MountOptions, Result};
@@ -216,6 +217,32 @@ fn poll_is_woken_by_what_comes_and_by_the_end() {
     let poller = poll(r);
     task.interrupt();
     errno(poller.join().unwrap(), Errno::EINTR);
+}
+
+#[test]
+fn who_sleeps_in_the_operating_system_hears_a_bell() {
+    let board = board();
+    let task = board.task();
+    let (r, w) = task.pipe2(0).unwrap();
+    let bell = Bell::new(task.caller().cancel).unwrap();
+    let rings = || {
+        let mut fds = [rustix::event::PollFd::new(&bell, rustix::event::PollFlags::IN)];
+        rustix::event::poll(&mut fds, Some(&rustix::event::Timespec { tv_sec: 0, tv_nsec: 0 })).unwrap() == 1
+    };
+    let mut fds = [PollFd::new(r, POLLIN)];
+    bell.begin().unwrap();
+    assert_eq!((task.poll_now(&mut fds, bell.token()), rings()), (0, false));
+    task.write(w, b"x").unwrap();
+    assert!(rings());
+    bell.begin().unwrap();
+    assert!(!rings(), "what was heard is forgotten");
+    assert_eq!((task.poll_now(&mut fds, bell.token()), fds[0].revents), (1, POLLIN));
+    task.read(r, &mut [0]).unwrap();
+    bell.begin().unwrap();
+    assert_eq!(task.poll_now(&mut fds, bell.token()), 0);
+    task.interrupt();
+    assert!(rings());
+    assert_eq!(bell.begin(), Err(Errno::EINTR));
 }
 
 #[test]
