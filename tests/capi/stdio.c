@@ -199,6 +199,13 @@ int main(void)
   int os = fcntl(1, F_DUPFD, 3);
   FILE *outside = fdopen(os, "w");
   CLAIM(outside && fileno(outside) == os && fclose(outside) == 0);
+  outside = fdopen(fcntl(1, F_DUPFD, 3), "w");
+  outside = freopen("/tmp/inside", "w", outside);
+  CLAIM(outside && fileno(outside) != os && fputs("inside", outside) >= 0 && fclose(outside) == 0 && strcmp(all("/tmp/inside"), "inside") == 0);
+  os = fcntl(1, F_DUPFD, 3);
+  outside = fdopen(os, "w");
+  IS_NULL(freopen("/none/x", "w", outside), ENOENT);
+  FAILS(fcntl(os, F_GETFD), EBADF);
   FAILS(fileno(NULL), EFAULT);
 
   /* A standard stream becomes a file of the host's, by name and number. */

@@ -444,7 +444,7 @@ FILE *nx_fdopen(int fd, const char *mode);
 
 /* C freopen: the stream leads to another file; with path NULL to the same one in another mode. A stream of the operating
  * system's is closed, and the answer is another one; of stdin, stdout and stderr the variable leads to it, and the number to
- * the file. NULL after a failure, which closes the stream. Errors: as nx_fopen. */
+ * the file. NULL after a failure, which closes the stream, but for those three of the operating system's. Errors: as nx_fopen. */
 FILE *nx_freopen(const char *path, const char *mode, FILE *stream);
 
 /* POSIX fileno, of streams of both sides. */

@@ -271,7 +271,7 @@ pub unsafe extern "C" fn nx_freopen(
             }
         }
     });
-    if opened.is_null() && cookie.is_some() {
+    if opened.is_null() && (cookie.is_some() || standard(stream).is_none()) {
         // The stream is closed whatever failed.
         quietly(|| {
             // SAFETY: the caller's word; nobody uses it after this.
@@ -327,6 +327,14 @@ unsafe fn reopen(
     Ok(stream)
 }
 
+/// The variable that leads to a standard stream.
+fn standard(stream: *mut libc::FILE) -> Option<*mut *mut libc::FILE> {
+    // SAFETY: the variables are the C library's; a program that reopens a standard stream does not change them elsewhere.
+    unsafe {
+        [&raw mut stdin, &raw mut stdout, &raw mut stderr].into_iter().find(|name| name.read() == stream)
+    }
+}
+
 /// A stream of the C library's own is closed, and another takes its place: of the standard streams also by name and
 /// number.
 ///
@@ -336,14 +344,11 @@ unsafe fn replace(path: &[u8], mode: &Mode, stream: *mut libc::FILE) -> Result<*
     // SAFETY: the caller's word.
     let number = unsafe { libc::fileno(stream) };
     let opened = mode.open(path)?;
-    // SAFETY: the variables are the C library's; a program that reopens a standard stream does not use it elsewhere.
-    let name = unsafe {
-        [&raw mut stdin, &raw mut stdout, &raw mut stderr].into_iter().find(|name| name.read() == stream)
-    };
-    let Some(name) = name else {
+    let Some(name) = standard(stream) else {
+        let made = stream_over(opened, mode).inspect_err(|_| give_up(opened))?;
         // SAFETY: the caller gave it up.
-        unsafe { libc::fclose(stream) };
-        return stream_over(opened, mode).inspect_err(|_| give_up(opened));
+        quietly(|| unsafe { libc::fclose(stream) });
+        return Ok(made);
     };
     let fd = if nx_dup2(opened, number) < 0 {
         let failure = os_errno();

@@ -23,6 +23,7 @@ mod proc;
 mod program;
 mod ready;
 mod report;
+mod stream;
 mod tasks;
 mod temp;
 
@@ -34,6 +35,7 @@ pub use host::{Host, HostError, HostOptions, MountOptions};
 pub use program::{Child, Executable, Executor, Exit, Program, ProgramError, Standard};
 pub use ready::Ready;
 pub use report::{DeviceStatus, MountStatus};
+pub use stream::File;
 pub use temp::TEMPORARY;
 
 use crate::base::sync::{Arc, RwLock, read, write};
