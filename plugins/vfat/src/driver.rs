@@ -204,9 +204,9 @@ impl FileSystem for VFat {
 
     fn readdir(&self, _ctx: &Ctx, dir: u64, cookie: u64, emit: &mut Emit<'_>) -> Result<()> {
         let from = u32::try_from(cookie).unwrap_or(u32::MAX);
-        lock(&self.core).list_dir(&self.volume, dir, from, &mut |name, number, is_dir, slot| {
-            let kind = if is_dir { mode::S_IFDIR } else { mode::S_IFREG };
-            emit.entry(name, number, kind, u64::from(slot) + 1).is_continue()
+        lock(&self.core).list_dir(&self.volume, dir, from, &mut |entry| {
+            let kind = if entry.is_dir { mode::S_IFDIR } else { mode::S_IFREG };
+            emit.entry(entry.name, entry.number, kind, u64::from(entry.slot) + 1).is_continue()
         })
     }
 

@@ -16,6 +16,15 @@ const DIRS_MAX_BYTES: usize = 64 << 20;
 /// What a directory in memory costs beside its content, roughly.
 const DIR_COST_BYTES: usize = 1024;
 
+/// An entry of a directory.
+pub(crate) struct Listed<'a> {
+    pub(crate) name: &'a [u8],
+    /// Number of the node.
+    pub(crate) number: u64,
+    pub(crate) is_dir: bool,
+    pub(crate) slot: u32,
+}
+
 impl Core {
     /// The node of a number. Errors: ESTALE.
     pub(crate) fn get(&self, number: u64) -> Result<Arc<Inode>> {
@@ -265,14 +274,13 @@ impl Core {
 }
 
 impl Core {
-    /// Emits what a directory holds from a slot on: name, number of the node, whether it is a directory, and the slot;
-    /// until `emit` answers false. Nothing for a directory that was removed. Errors: ENOTDIR, ESTALE, EIO.
+    /// Emits what a directory holds from a slot on, until `emit` answers false. Nothing for a directory that was removed. Errors: ENOTDIR, ESTALE, EIO.
     pub(crate) fn list_dir(
         &mut self,
         volume: &Volume,
         dir: u64,
         from: u32,
-        emit: &mut dyn FnMut(&[u8], u64, bool, u32) -> bool,
+        emit: &mut dyn FnMut(Listed<'_>) -> bool,
     ) -> Result<()> {
         if let Err(fail) = self.load(volume, dir) {
             return if fail.errno() == Errno::ENOENT { Ok(()) } else { Err(fail) };
@@ -295,7 +303,8 @@ impl Core {
                 near = (cluster, self.place(volume, &loaded.inode, cluster << slots_shift)?);
             }
             let number = self.numbered(near.1 + u64::from(slot - (cluster << slots_shift)));
-            if !emit(name.bytes(), number, loaded.is_dir(slot), slot) {
+            let is_dir = loaded.is_dir(slot);
+            if !emit(Listed { name: name.bytes(), number, is_dir, slot }) {
                 break;
             }
         }
