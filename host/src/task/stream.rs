@@ -1,5 +1,6 @@
 //! Open files with the traits of `std::io`, for `BufReader`, `BufWriter` and all that reads and writes.
 
+use std::fmt;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::time::Duration;
 
@@ -60,6 +61,12 @@ impl Drop for File<'_> {
             // Nobody is left to tell.
             let _ = self.task.close(fd);
         }
+    }
+}
+
+impl fmt::Debug for File<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("File").field(&self.fd()).finish()
     }
 }
 

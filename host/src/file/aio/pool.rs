@@ -50,6 +50,8 @@ struct Entry {
     /// Which open file: its address, good as long as the request keeps it.
     file: usize,
     order: Order,
+    /// Whether a thread that has it never has it for long: it is tried, and then it ends or waits.
+    brief: bool,
     place: Place,
 }
 
@@ -107,6 +109,7 @@ impl Pool {
             fd: request.fd,
             file: Arc::as_ptr(&file).addr(),
             order,
+            brief: file.waits_for_news(),
             place: Place::Running { rung: false },
         };
         let job = Job {
@@ -143,19 +146,31 @@ impl Pool {
         let wanted = |e: &Entry| {
             e.task == task && e.fd == fd && only.is_none_or(|only| std::ptr::eq(&raw const *e.aio, only))
         };
-        let mut inner = self.0.lock();
-        let (mut waited, mut runs) = (Vec::new(), false);
-        for (number, entry) in inner.requests.iter_mut().filter(|(_, e)| wanted(e)) {
-            match entry.take() {
-                Some(job) => waited.push((*number, job)),
-                None => runs = true,
+        let (mut some, mut inner) = (false, self.0.lock());
+        let runs = loop {
+            let (mut waited, mut tried, mut runs) = (Vec::new(), false, false);
+            for (number, entry) in inner.requests.iter_mut().filter(|(_, e)| wanted(e)) {
+                match entry.take() {
+                    Some(job) => waited.push((*number, job)),
+                    None if entry.brief => tried = true,
+                    None => runs = true,
+                }
             }
-        }
+            if !waited.is_empty() {
+                some = true;
+                drop(inner);
+                for (number, job) in waited {
+                    self.0.conclude(number, job, cancelled(), true);
+                }
+                inner = self.0.lock();
+            } else if tried {
+                // It ends now, or waits again, and then it is cancelled.
+                inner = wait(&self.0.ended, inner);
+            } else {
+                break runs;
+            }
+        };
         drop(inner);
-        let some = !waited.is_empty();
-        for (number, job) in waited {
-            self.0.conclude(number, job, cancelled(), true);
-        }
         match (runs, some) {
             (true, _) => Cancelled::NotAll,
             (false, true) => Cancelled::All,
