@@ -81,6 +81,17 @@ static void spawning(void)
   CLAIM(close(in[1]) == 0 && read(out[0], buf, sizeof buf) == 0 && ended(pid) == 0 && close(out[0]) == 0);
   posix_spawn_file_actions_destroy(&actions);
 
+  /* Who reads himself what a program writes, and asks for its end between, never waits for himself. */
+  static char much[8192];
+  ssize_t got, sum = 0;
+  CLAIM(pipe(out) == 0 && posix_spawn_file_actions_init(&actions) == 0 && posix_spawn_file_actions_adddup2(&actions, out[1], 1) == 0);
+  CLAIM(posix_spawn(&pid, TOOL, &actions, NULL, (char *[]){"tool", "flood", "120000", NULL}, NULL) == 0 && close(out[1]) == 0);
+  for (pid_t asked; (asked = waitpid(pid, &status, WNOHANG)) != pid; sum += got) {
+    CLAIM(asked == 0 && (got = read(out[0], much, sizeof much)) >= 0);
+  }
+  while ((got = read(out[0], much, sizeof much)) > 0) sum += got;
+  CLAIM(got == 0 && sum == 120000 && status == 0 && close(out[0]) == 0 && posix_spawn_file_actions_destroy(&actions) == 0);
+
   /* Statuses and signals. */
   CLAIM(posix_spawn(&pid, TOOL, NULL, NULL, (char *[]){"tool", "exit", "42", NULL}, NULL) == 0 && ended(pid) == 42);
   posix_spawnattr_t attributes;
@@ -103,6 +114,7 @@ static void spawning(void)
   CLAIM(posix_spawn(&pid, "/tmp/bin/lost", NULL, NULL, args, NULL) == ENOENT);
   CLAIM(posix_spawn(&pid, NULL, NULL, NULL, args, NULL) == EFAULT && posix_spawn(&pid, TOOL, NULL, NULL, NULL, NULL) == EFAULT);
   CLAIM(posix_spawn_file_actions_init(NULL) == EFAULT && posix_spawn_file_actions_init(&actions) == 0);
+  CLAIM(posix_spawn_file_actions_addchdir_np(&actions, "/tmp") == ENOTSUP);
   CLAIM(posix_spawn_file_actions_addclose(&actions, -1) == EBADF && posix_spawn_file_actions_adddup2(&actions, 1, -1) == EBADF);
   CLAIM(posix_spawn_file_actions_addopen(&actions, 1, NULL, 0, 0) == EFAULT);
   CLAIM(posix_spawn_file_actions_addopen(&actions, 0, "/none", O_RDONLY, 0) == 0 && posix_spawn(&pid, TOOL, &actions, NULL, args, NULL) == ENOENT);

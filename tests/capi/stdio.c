@@ -214,6 +214,8 @@ int main(void)
   perror("told");
   CLAIM(fprintf(stderr, "%s\n", "by name") == 8 && fflush(stderr) == 0 && dprintf(2, "by number\n") == 10);
   CLAIM(strcmp(all("/tmp/errors"), "told: No such file or directory\nby name\nby number\n") == 0);
+  CLAIM(freopen("/tmp/others", "w", stderr) == stderr && fileno(stderr) == 2 && dprintf(2, "again by number\n") == 16);
+  CLAIM(strcmp(all("/tmp/others"), "again by number\n") == 0);
   f = fopen("/tmp/lines", "w");
   CLAIM(f && fputs("one\na line that is too long\nthree\n", f) >= 0 && fclose(f) == 0);
   CLAIM(freopen("/tmp/lines", "r", stdin) == stdin && gets_s(buf, 8) == buf && strcmp(buf, "one") == 0);

@@ -54,9 +54,10 @@ struct utimbuf;
  * and what its plugins, devices and mounts fail with. */
 int nx_boot(const char *board_file);
 
-/* Ends the host: calls that wait end with EINTR, descriptors are closed, volumes unmounted, plugins ended. A call that
- * another thread is in keeps them until it returns. A program that exits with a host has it synced and ended by exit().
- * Errors: ESRCH. */
+/* Ends the host: streams are written, calls that wait end with EINTR, descriptors are closed, volumes synced and unmounted,
+ * plugins ended. A call that another thread is in keeps them until it returns. A program that exits with a host has it ended
+ * so by exit(), after what the program asked for with atexit(). Errors: ESRCH; those of bringing what was written to its
+ * medium, and the host has ended nevertheless. */
 int nx_end(void);
 
 /* What the calling thread's last failed function of this library has to say: what, where, what was found and expected, and a
@@ -564,6 +565,18 @@ int nx_posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *actions, in
 
 /* POSIX posix_spawn_file_actions_adddup2. Answers an error number: EBADF, EINVAL. */
 int nx_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to);
+
+/* glibc's further actions: a working directory is not the host's to give, nor are other numbers or a terminal. Answer ENOTSUP. */
+int nx_posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path);
+
+/* glibc, likewise: ENOTSUP. */
+int nx_posix_spawn_file_actions_addfchdir_np(posix_spawn_file_actions_t *actions, int fd);
+
+/* glibc, likewise: ENOTSUP. */
+int nx_posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *actions, int from);
+
+/* glibc, likewise: ENOTSUP. */
+int nx_posix_spawn_file_actions_addtcsetpgrp_np(posix_spawn_file_actions_t *actions, int fd);
 
 /* POSIX execve. If standard streams are files of the host this process stays to serve them, and ends as the program does. In a
  * child made by vfork it works without those (ENOTSUP); in one made by fork it is ESRCH. Errors: as nx_posix_spawn. */

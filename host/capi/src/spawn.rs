@@ -9,13 +9,19 @@ use std::sync::{LazyLock, Mutex, PoisonError};
 use nxvfs::task::{Child, Executor, Exit, Program, Standard};
 use nxvfs::{Errno, Result, Task};
 
-use crate::call::{answer, fill, number, os_errno, text};
+use crate::call::{answer, fill, number, os_errno, quietly, text};
 use crate::host::{is_child, task, with_task};
 use crate::varargs::List;
 use crate::window::ours;
 
 /// Programs whose output may still be on its way when the operating system tells of their end.
 static CHILDREN: LazyLock<Mutex<HashMap<c_int, Child>>> = LazyLock::new(Mutex::default);
+
+/// Whether a process has not been waited for.
+fn is_there(pid: c_int) -> bool {
+    // SAFETY: numbers only; no signal is sent.
+    quietly(|| unsafe { libc::kill(pid, 0) == 0 })
+}
 
 /// The strings of a list that a null pointer ends. Errors: EFAULT, E2BIG.
 ///
@@ -185,6 +191,24 @@ pub unsafe extern "C" fn nx_posix_spawn_file_actions_adddup2(
 ) -> c_int {
     // SAFETY: the caller's word.
     unsafe { add(actions, &[from, to], || Ok(Action::Dup { from, to })) }
+}
+
+/// What the host cannot do for a program. glibc's own functions would take [`FileActions`] for theirs.
+macro_rules! refused {
+    ($($name:ident($arg:ty),)*) => {$(
+        /// glibc's function of that name: ENOTSUP.
+        #[unsafe(no_mangle)]
+        pub extern "C" fn $name(_actions: *mut FileActions, _what: $arg) -> c_int {
+            Errno::ENOTSUP.get()
+        }
+    )*};
+}
+
+refused! {
+    nx_posix_spawn_file_actions_addchdir_np(*const c_char),
+    nx_posix_spawn_file_actions_addfchdir_np(c_int),
+    nx_posix_spawn_file_actions_addclosefrom_np(c_int),
+    nx_posix_spawn_file_actions_addtcsetpgrp_np(c_int),
 }
 
 /// What a number of the program to be leads to.
@@ -388,7 +412,11 @@ unsafe fn spawn_of(
             |path: &[u8]| with_task(|task| spawn(task, path, &argv, &environment, actions, &attributes));
         let child = if searches { each_path(name, run) } else { run(name) }?;
         let number = child.id();
-        CHILDREN.lock().unwrap_or_else(PoisonError::into_inner).insert(number, child);
+        let mut children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+        // Those that were asked after in another way.
+        children.retain(|number, child| child.try_wait().is_none() || is_there(*number));
+        children.insert(number, child);
+        drop(children);
         if !pid.is_null() {
             // SAFETY: as above.
             unsafe { pid.write(number) };
@@ -432,12 +460,36 @@ pub unsafe extern "C" fn nx_posix_spawnp(
     unsafe { spawn_of(pid, name, actions, attributes, (argv, envp), true) }
 }
 
+/// Whether a program that has ended still has output on its way: somebody who must not wait is told that it has not ended.
+fn is_lingering(pid: c_int, options: c_int) -> bool {
+    let (kind, id) = match pid {
+        -1 => (libc::P_ALL, 0),
+        0 => (libc::P_PGID, 0),
+        pid if pid > 0 => (libc::P_PID, pid as libc::id_t),
+        group => (libc::P_PGID, group.unsigned_abs()),
+    };
+    let look = libc::WEXITED | libc::WNOWAIT | libc::WNOHANG | options & libc::WSTOPPED;
+    // SAFETY: a struct of numbers, which the call fills.
+    let mut told: libc::siginfo_t = unsafe { std::mem::zeroed() };
+    // SAFETY: as above.
+    let ended = match unsafe { libc::waitid(kind, id, &raw mut told, look) } {
+        // SAFETY: it tells of a child.
+        0 => unsafe { told.si_pid() },
+        _ => return false,
+    };
+    let children = CHILDREN.lock().unwrap_or_else(PoisonError::into_inner);
+    children.get(&ended).is_some_and(|child| child.try_wait().is_none())
+}
+
 /// POSIX `waitpid`.
 ///
 /// # Safety
 /// `status` is null or has room.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn nx_waitpid(pid: c_int, status: *mut c_int, options: c_int) -> c_int {
+    if options & libc::WNOHANG != 0 && !is_child() && quietly(|| is_lingering(pid, options)) {
+        return 0;
+    }
     let mut told = 0;
     // SAFETY: the status is there.
     let ended = unsafe { libc::waitpid(pid, &raw mut told, options) };

@@ -14,7 +14,7 @@ use nxvfs::{Errno, Result};
 use crate::call::{answer, fail, os_errno, pointer, quietly, text};
 use crate::host::{is_child, with_task};
 use crate::transfer::{nx_lseek, nx_read, nx_write};
-use crate::window::{nx_close, nx_dup2, ours};
+use crate::window::{nx_close, nx_dup2, nx_dup3, ours};
 
 /// What glibc hands to our functions.
 struct Cookie {
@@ -300,11 +300,18 @@ unsafe fn reopen(
         unsafe { text(path) }?.to_vec()
     };
     let fd = mode.open(&path)?;
-    cookie.fd.store(fd, Ordering::Release);
     // SAFETY: the stream is glibc's, whose first word is the marks (bits/types/struct_FILE.h); the lock keeps others out.
     unsafe {
         flockfile(stream);
         __fpurge(stream);
+        // The number stays the stream's: others know it, above all a standard stream's. Late errors of the old file are
+        // lost, as POSIX has it.
+        let kept = quietly(|| nx_dup3(fd, old, mode.flags & libc::O_CLOEXEC)) >= 0;
+        if kept {
+            quietly(|| nx_close(fd));
+        } else {
+            cookie.fd.store(fd, Ordering::Release);
+        }
         libc::clearerr(stream);
         let marks = stream.cast::<c_int>();
         let mut now = marks.read() & !(NO_READS | NO_WRITES | APPENDS);
@@ -321,9 +328,10 @@ unsafe fn reopen(
         let from = if mode.flags & libc::O_APPEND != 0 { libc::SEEK_END } else { libc::SEEK_SET };
         quietly(|| libc::fseeko(stream, 0, from));
         funlockfile(stream);
+        if !kept {
+            quietly(|| nx_close(old));
+        }
     }
-    // Its late errors are lost, as POSIX has it.
-    quietly(|| nx_close(old));
     Ok(stream)
 }
 

@@ -17,7 +17,7 @@ use nxvfs_tests::fixture::shared_c_plugin;
 use nxvfs_tests::{Board, words};
 
 /// A mailbox: reading it takes the oldest letter; writing puts one there, from another thread. Command 1 panics.
-pub struct Mailbox(Arc<Mutex<Inside>>);
+pub(crate) struct Mailbox(Arc<Mutex<Inside>>);
 
 #[derive(Default)]
 struct Inside {
