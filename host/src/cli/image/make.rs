@@ -241,7 +241,7 @@ impl<'g> Job<'g> {
     /// Puts the folder's files on the volume that is mounted at the root.
     fn fill(&self, host: &Arc<Host>) -> Done {
         let Some(folder) = &self.folder else { return Ok(()) };
-        let mut shell = Shell::for_one(host, Output::new(self.json));
+        let mut shell = Shell::on(host, Output::new(self.json));
         let done = put::fill(&mut shell, folder, self.follow);
         shell.end(done).1
     }

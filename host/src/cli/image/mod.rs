@@ -295,7 +295,7 @@ impl Job<'_> {
             Ok(volume) => volume,
             Err(error) => return out.finish(Err(error.doing(self.name).into())),
         };
-        let mut shell = Shell::for_one(volume.host(), out);
+        let mut shell = Shell::on(volume.host(), out);
         let done = act(&mut shell, &volume.place);
         let (out, done) = shell.end(done);
         let ended = volume.end(done.is_ok()).map_err(|error| error.doing(self.name));

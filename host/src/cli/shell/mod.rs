@@ -52,23 +52,9 @@ pub(super) struct Shell {
 
 /// Runs `nxvfs shell`.
 pub(super) fn main(globals: &Globals, args: ShellArgs, out: Output) -> ExitCode {
-    let json = out.json;
-    let host = match Host::new(globals.host_options()) {
-        Ok(host) => host,
+    let mut shell = match Host::new(globals.host_options()) {
+        Ok(host) => Shell::on(&host, out),
         Err(error) => return out.finish(Err(error.into())),
-    };
-    let task = Arc::new(host.task());
-    let mut shell = Shell {
-        task,
-        host,
-        out,
-        json,
-        trace: false,
-        stops: true,
-        reads_stdin: false,
-        at: Vec::new(),
-        failed: false,
-        status: 0,
     };
     let stdin_asked = args.script.as_deref().is_some_and(|s| s == Path::new("-"));
     let done = match (&args.commands, &args.script) {
@@ -91,8 +77,8 @@ pub(super) fn main(globals: &Globals, args: ShellArgs, out: Output) -> ExitCode 
 }
 
 impl Shell {
-    /// A shell for one command of the program, which runs as the shell's command would.
-    pub(super) fn for_one(host: &Arc<Host>, out: Output) -> Self {
+    /// A shell on a host; also one command of the program runs in one, as the shell's command would.
+    pub(super) fn on(host: &Arc<Host>, out: Output) -> Self {
         let (json, task) = (out.json, Arc::new(host.task()));
         let host = host.clone();
         Self {
