@@ -9,6 +9,8 @@ pub mod bridge;
 pub mod cli;
 pub mod device;
 pub mod file;
+#[cfg(feature = "fuse")]
+pub mod fuse;
 pub mod mapping;
 pub mod plugin;
 pub mod task;

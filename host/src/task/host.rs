@@ -187,7 +187,7 @@ impl Host {
         Mapper::attach(&found.module, "rammap", path, &found.params(&[])?)
     }
 
-    pub(super) fn tree(&self) -> &Tree {
+    pub(crate) fn tree(&self) -> &Tree {
         &self.tree
     }
 

@@ -114,7 +114,8 @@ impl Task {
         use_it(&Opener { tree: self.host.tree(), caller: &self.caller, base: &base })
     }
 
-    fn install(&self, file: Arc<OpenFile>, cloexec: bool) -> Result<u32> {
+    /// Gives an open file a descriptor. Errors: EMFILE.
+    pub(crate) fn install(&self, file: Arc<OpenFile>, cloexec: bool) -> Result<u32> {
         let fd = self.descriptors.insert(file.clone(), cloexec)?;
         file.name_holder(&Holder::Descriptor { task: self.caller.task, fd });
         Ok(fd)

@@ -128,9 +128,10 @@ pub(super) fn with_loan_ended(caller: &Caller, attr: &Attr, set: &SetAttr) -> Se
     let ended =
         has(SET_UID | SET_GID) && attr.file_type() != mode::S_IFDIR || has(SET_SIZE) && caller.uid != 0;
     // Without the right to execute for the group it means something else, which is for the group's members.
-    let foreign = if caller.uid != 0 && !caller.is_member(attr.gid) { mode::S_ISGID } else { 0 };
+    let stranger = !caller.is_free() && !caller.is_member(attr.gid);
+    let foreign = if stranger { mode::S_ISGID } else { 0 };
     let lent = loan(attr.mode) | attr.mode & foreign;
-    if has(SET_MODE) && caller.uid != 0 && !caller.is_member(attr.gid) {
+    if has(SET_MODE) && stranger {
         set.mode &= !mode::S_ISGID;
     } else if ended && lent != 0 && !has(SET_MODE) {
         (set.valid, set.mode) = (set.valid | SET_MODE, attr.mode & 0o7777 & !lent);
@@ -140,7 +141,7 @@ pub(super) fn with_loan_ended(caller: &Caller, attr: &Attr, set: &SetAttr) -> Se
 
 /// POSIX chmod, chown, utimensat and truncate: who may change what.
 fn permit(caller: &Caller, attr: &Attr, set: &SetAttr) -> Result<()> {
-    if caller.uid == 0 {
+    if caller.is_free() {
         return Ok(());
     }
     let owner = caller.uid == attr.uid;

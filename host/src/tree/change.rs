@@ -95,7 +95,7 @@ impl Tree {
     /// Whether this name may be taken away. Errors: as [`Tree::may_change`]; EPERM by the sticky bit.
     pub(super) fn may_take(&self, caller: &Caller, dir: &Dentry, victim: &Dentry) -> Result<()> {
         let attr = self.may_change(caller, dir)?;
-        if caller.uid == 0 || attr.mode & mode::S_ISVTX == 0 {
+        if caller.is_free() || attr.mode & mode::S_ISVTX == 0 {
             return Ok(());
         }
         caller.may_take(&attr, &victim.inode().rights(&caller.ctx())?)
@@ -152,7 +152,7 @@ impl Tree {
     ) -> Result<()> {
         let walked = self.walk_to_make(caller, base, path, false)?;
         let above = self.may_change(caller, &walked.parent)?;
-        if caller.uid != 0 && matches!(mode & mode::S_IFMT, mode::S_IFCHR | mode::S_IFBLK) {
+        if !caller.is_free() && matches!(mode & mode::S_IFMT, mode::S_IFCHR | mode::S_IFBLK) {
             return Err(Errno::EPERM.into());
         }
         let Inode::Volume(node) = walked.parent.inode() else {
@@ -180,7 +180,17 @@ impl Tree {
         (new_base, new): (&Arc<Dentry>, &[u8]),
         follow: Follow,
     ) -> Result<()> {
-        let old_dentry = self.find(caller, old_base, old, follow)?;
+        let old = self.find(caller, old_base, old, follow)?;
+        self.link_found(caller, &old, (new_base, new))
+    }
+
+    /// As [`Tree::link`], for what a walk found.
+    pub fn link_found(
+        &self,
+        caller: &Caller,
+        old_dentry: &Arc<Dentry>,
+        (new_base, new): (&Arc<Dentry>, &[u8]),
+    ) -> Result<()> {
         let walked = self.walk_to_make(caller, new_base, new, false)?;
         match (old_dentry.inode(), walked.parent.inode()) {
             (Inode::Volume(old), Inode::Volume(dir)) if Arc::ptr_eq(old.mount(), dir.mount()) => {
@@ -197,7 +207,7 @@ impl Tree {
             }
             (Inode::Pseudo(_), Inode::Pseudo(_)) => {
                 self.may_change(caller, &walked.parent)?;
-                self.link_pseudo(&old_dentry, &walked.parent, &walked.name)
+                self.link_pseudo(old_dentry, &walked.parent, &walked.name)
             }
             _ => Err(Errno::EXDEV.into()),
         }

@@ -118,6 +118,11 @@ impl VolumeNode {
         )
     }
 
+    /// How long the file system promises its attributes, in nanoseconds; `u64::MAX` for ever.
+    pub fn valid_ns(&self) -> u64 {
+        read(&self.attr).valid_ns
+    }
+
     /// Takes over the count of one more answer about this node, and its attributes if they are needed.
     pub(super) fn adopt(&self, found: &FoundNode) {
         self.count.fetch_add(1, Ordering::Relaxed);

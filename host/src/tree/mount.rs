@@ -239,7 +239,8 @@ impl Mount {
         self.volume.info().flags & INFO_IMMUTABLE == 0
     }
 
-    pub(super) fn names_folded(&self) -> bool {
+    /// Whether different spellings may name the same entry.
+    pub fn names_folded(&self) -> bool {
         self.volume.info().flags & INFO_NAMES_FOLDED != 0
     }
 

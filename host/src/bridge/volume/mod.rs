@@ -5,6 +5,7 @@ mod extents;
 mod listing;
 mod names;
 mod whole;
+mod xattr;
 
 use nxvfs_abi::Ctx;
 use nxvfs_abi::Grow;
