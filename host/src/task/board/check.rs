@@ -154,7 +154,7 @@ impl<'a> Check<'a> {
         };
         let made = |device: &&str| *device == node || part(device);
         // An entry that could not be read may make it.
-        if !self.whole || self.nodes.iter().any(|device| made(device)) {
+        if !self.whole || self.nodes.iter().any(made) {
             return;
         }
         if self.host.devices().iter().any(|device| made(&&*device.node)) {

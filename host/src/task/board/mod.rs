@@ -265,7 +265,7 @@ impl Host {
     /// Makes the directories that are missing above a path.
     fn parents(&self, path: &str) -> Result<()> {
         for (at, _) in path.match_indices('/').skip(1) {
-            let made = self.tree().mkdir(&Caller::host(), &self.tree().root(), path[..at].as_bytes(), 0o755);
+            let made = self.tree().mkdir(&Caller::host(), &self.tree().root(), &path.as_bytes()[..at], 0o755);
             if let Err(e) = made
                 && e.errno() != Errno::EEXIST
             {
