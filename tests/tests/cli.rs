@@ -1,5 +1,7 @@
 //! The command line, as users and their programs see it: the binary is run, and what it prints is read.
 
+#[path = "cli/board.rs"]
+mod board;
 #[path = "cli/commands.rs"]
 mod commands;
 #[path = "cli/demo.rs"]

@@ -2,6 +2,7 @@
 //!
 //! Everything here is a user of [`crate::Host`] and [`crate::Task`], as any program could be.
 
+mod board;
 mod commands;
 mod failure;
 mod image;
@@ -42,7 +43,7 @@ struct Cli {
 #[derive(Args, Clone, Debug)]
 struct Globals {
     /// Search plugins here before $NXVFS_PLUGIN_PATH and the folder of this program (repeatable)
-    #[arg(long, value_name = "DIR", global = true)]
+    #[arg(long, value_name = "DIR", global = true, value_hint = clap::ValueHint::DirPath)]
     plugin_dir: Vec<PathBuf>,
     /// Do not use the plugins that are linked into this program, or not these (repeatable, comma list)
     #[arg(long, value_name = "NAME", global = true, num_args = 0..=1, require_equals = true)]
@@ -90,6 +91,7 @@ enum Top {
   nxvfs shell docs/demo.nsh
   nxvfs shell -c 'attach ramdisk-xip /dev/ram0 image=rom.img ro; mount -t romfs /dev/ram0 /rom; ls -l /rom'
   nxvfs shell --json -c lsmod
+  nxvfs shell --board board.toml
 
 Commands are separated by newline or ';'. A script stops at the first command that fails, with exit status 1.
 Without COMMANDS and SCRIPT it reads commands from standard input.")]
@@ -120,6 +122,15 @@ File system and partition are found by looking; --fs and --part say which. A com
 an image does all of it or nothing; the others write nothing to it."
     )]
     Image(image::ImageCommand),
+    /// Look at a board's file: what shell and mount bring up with --board
+    #[command(
+        subcommand,
+        after_help = "Examples:
+  nxvfs board check board.toml
+  nxvfs board show board.toml
+  nxvfs shell --board board.toml"
+    )]
+    Board(board::BoardCommand),
     /// Print a completion script
     #[command(after_help = "Example:
   nxvfs completions bash > ~/.local/share/bash-completion/completions/nxvfs")]
@@ -138,11 +149,13 @@ an image does all of it or nothing; the others write nothing to it."
 
 #[derive(Args)]
 struct ShellArgs {
+    #[command(flatten)]
+    board: board::BoardArg,
     /// Run these commands
     #[arg(short = 'c', value_name = "COMMANDS", conflicts_with = "script", allow_hyphen_values = true)]
     commands: Option<OsString>,
     /// Run the commands of this file; '-' is standard input
-    #[arg(value_name = "SCRIPT")]
+    #[arg(value_name = "SCRIPT", value_hint = clap::ValueHint::FilePath)]
     script: Option<PathBuf>,
 }
 
@@ -161,6 +174,7 @@ pub fn main() -> ExitCode {
         Top::Mkfs(args) => return image::mkfs(args, &cli.globals, out),
         Top::Image(command) => return image::main(command, &cli.globals, out),
         Top::Plugin(command) => plugins::run(&command, &cli.globals, &mut out),
+        Top::Board(command) => board::run(&command, &cli.globals, &mut out),
         Top::Completions { shell } => {
             // Made in memory first: its printer panics when the reader has gone.
             let mut script = Vec::new();

@@ -12,7 +12,7 @@ use super::image::{self, Door, Image};
 use super::manifest::{Kind, Manifest};
 use super::params::ParamSet;
 use super::refusal::PluginError;
-use super::registry::{Link, Plugin, Registry, State, static_name, wire};
+use super::registry::{Link, Plugin, Registry, State, hint, static_name, wire};
 use super::rules;
 use crate::base::sync::{Arc, Ordering};
 use crate::base::{Error, Result};
@@ -195,10 +195,7 @@ impl Registry {
                 Err(e.doing(format_args!("modprobe {name}: {}", path.display())))
             }
             Some(candidate) => self.load(&mut plugins, &candidate.path, given, false).map(drop),
-            None => {
-                let known = self.known_names();
-                Err(PluginError::Unknown { name: name.to_owned(), known }.into())
-            }
+            None => Err(self.unknown(&plugins, name)),
         }
     }
 
@@ -213,8 +210,8 @@ impl Registry {
                 return Ok(Removal { resident: false });
             }
             let live: Vec<&str> = plugins.iter().filter(|p| p.live().is_some()).map(|p| &*p.name).collect();
-            let known = format!("one of {}", live.join(", "));
-            return Err(PluginError::Unknown { name: name.to_owned(), known }.into());
+            let (known, hint) = (format!("one of {}", live.join(", ")), hint(&live, name));
+            return Err(PluginError::Unknown { name: name.to_owned(), known, hint }.into());
         };
         self.retire(&mut plugins, index)
     }

@@ -292,25 +292,35 @@ impl ParamSet {
 
 fn unknown(decls: &[ParamDecl], name: &str) -> ParamError {
     let names: Vec<&str> = decls.iter().map(|decl| decl.name.as_str()).collect();
-    let close = closest(&names, name);
-    let (known, hint) = match (names.as_slice(), close.as_slice()) {
-        ([], _) => ("no parameter at all".to_owned(), "leave it out".to_owned()),
-        (_, []) => (format!("one of {}", names.join(", ")), "modinfo explains each".to_owned()),
-        _ => (format!("one of {}", names.join(", ")), format!("did you mean {}?", close.join(" or "))),
+    let (known, hint) = match names.as_slice() {
+        [] => ("no parameter at all".to_owned(), "leave it out".to_owned()),
+        _ => {
+            let hint = did_you_mean(&names, name).unwrap_or_else(|| "modinfo explains each".to_owned());
+            (format!("one of {}", names.join(", ")), hint)
+        }
     };
     ParamError::Unknown { name: quoted(name.as_bytes()), known, hint }
 }
 
-/// Up to three known names that a slip of the fingers turns into `name`, the closest first.
+/// A question for who mistyped a known name; `None` if none is near.
+pub fn did_you_mean<S: AsRef<str>>(known: &[S], name: &str) -> Option<String> {
+    let names: Vec<&str> = known.iter().map(AsRef::as_ref).collect();
+    let close = closest(&names, name);
+    (!close.is_empty()).then(|| format!("did you mean {}?", close.join(" or ")))
+}
+
+/// Up to three known names that a slip of the fingers turns into `name`, or that it begins, the closest first.
 fn closest<'a>(known: &[&'a str], name: &str) -> Vec<&'a str> {
     const LONGEST_BYTES: usize = 64;
+    const BEGINNING_BYTES: usize = 3;
     if name.len() > LONGEST_BYTES {
         return Vec::new();
     }
     let slips = |other: &str| distance(&name.to_lowercase(), &other.to_lowercase());
     let near = |other: &str| {
         let slips = slips(other);
-        (slips <= 1 + other.len() / 4 && slips < other.len()).then_some(slips)
+        let begun = name.len() >= BEGINNING_BYTES && other.starts_with(name);
+        (begun || slips <= 1 + other.len() / 4 && slips < other.len()).then_some(slips)
     };
     let mut close: Vec<_> = known.iter().filter_map(|other| Some((near(other)?, *other))).collect();
     close.sort_unstable();

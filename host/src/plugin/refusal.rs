@@ -18,11 +18,11 @@ teach! {
         Busy { name: String, holders: String } => EBUSY, what: "the plugin is in use", place: "{name}",
             found: "{holders}", remedy: "end these first";
         /// No such plugin.
-        Unknown { name: String, known: String } => ENOENT, what: "no such plugin", place: "{name}",
-            expected: "{known}", remedy: "check the name, or give --plugin-dir";
+        Unknown { name: String, known: String, hint: String } => ENOENT, what: "no such plugin", place: "{name}",
+            expected: "{known}", remedy: "{hint}";
         /// Nothing drives this.
-        NoDriver { kind: Kind, driver: String, known: String } => ENODEV, what: "no such {kind} driver",
-            place: "{driver}", expected: "{known}", remedy: "check the name, or give --plugin-dir";
+        NoDriver { kind: Kind, driver: String, known: String, hint: String } => ENODEV, what: "no such {kind} driver",
+            place: "{driver}", expected: "{known}", remedy: "{hint}";
         /// Something would, but autoload is off.
         NotLoaded { kind: Kind, driver: String, plugin: String } => ENODEV,
             what: "the {kind} driver is not loaded, and autoload is off", place: "{driver}",

@@ -9,7 +9,7 @@ use super::discover::{self, SearchPath};
 use super::image::Door;
 use super::manifest::{Kind, Manifest};
 use super::options::PluginOptions;
-use super::params::ParamSet;
+use super::params::{ParamSet, did_you_mean};
 use super::refusal::PluginError;
 use crate::base::sync::{Arc, AtomicBool, Mutex, MutexGuard, lock};
 use crate::base::{Error, Result};
@@ -125,16 +125,18 @@ impl Registry {
         lock(&self.plugins)
     }
 
-    pub(super) fn known_names(&self) -> String {
-        let mut names: Vec<String> =
-            discover::scan(&self.search).into_iter().filter_map(|c| c.outcome.ok().map(|m| m.name)).collect();
+    /// The refusal of a name that no plugin has.
+    pub(super) fn unknown(&self, plugins: &[Plugin], name: &str) -> Error {
+        let files = discover::scan(&self.search).into_iter().filter_map(|c| c.outcome.ok().map(|m| m.name));
+        let mut names: Vec<String> = plugins.iter().map(|plugin| plugin.name.clone()).chain(files).collect();
         names.sort();
         names.dedup();
-        if names.is_empty() {
-            "a plugin on the search path (there is none)".to_owned()
-        } else {
-            format!("one of {}", names.join(", "))
-        }
+        let hint = hint(&names, name);
+        let known = match &names[..] {
+            [] => "a plugin on the search path (there is none)".to_owned(),
+            _ => format!("one of {}", names.join(", ")),
+        };
+        PluginError::Unknown { name: name.to_owned(), known, hint }.into()
     }
 
     /// The plugin that drives something, loaded if it must be and may be. Errors: ENODEV, and those of
@@ -144,24 +146,29 @@ impl Registry {
         if let Some(found) = found(&plugins, kind, driver) {
             return Ok(found);
         }
-        let none = |known: Vec<String>| {
-            let known = if known.is_empty() {
-                format!("a {kind} driver (there is none)")
-            } else {
-                format!("one of {}", known.join(", "))
-            };
-            Error::from(PluginError::NoDriver { kind, driver: driver.to_owned(), known })
-        };
         let candidate = discover::find_provider(&self.search, kind, driver)?;
         let Some(candidate) = candidate else {
-            return Err(none(self.known_drivers(&plugins, kind)));
+            return Err(no_driver(kind, driver, &self.known_drivers(&plugins, kind)));
         };
         let name = candidate.outcome.as_ref().map(|m| m.name.clone()).unwrap_or_default();
         if !self.options.autoload {
             return Err(PluginError::NotLoaded { kind, driver: driver.to_owned(), plugin: name }.into());
         }
         self.load(&mut plugins, &candidate.path, &[], false)?;
-        found(&plugins, kind, driver).ok_or_else(|| none(Vec::new()))
+        found(&plugins, kind, driver).ok_or_else(|| no_driver(kind, driver, &[]))
+    }
+
+    /// The manifest of the plugin that drives something, of the host's own or of the search path. Nothing is loaded.
+    /// Errors: ENODEV.
+    pub fn manifest_of(&self, kind: Kind, driver: &str) -> Result<Manifest> {
+        let plugins = self.plugins();
+        if let Some(found) = found(&plugins, kind, driver) {
+            return Ok(found.manifest);
+        }
+        match discover::find_provider(&self.search, kind, driver)? {
+            Some(candidate) => Ok(candidate.outcome?),
+            None => Err(no_driver(kind, driver, &self.known_drivers(&plugins, kind))),
+        }
     }
 
     pub(super) fn known_drivers(&self, plugins: &[Plugin], kind: Kind) -> Vec<String> {
@@ -207,6 +214,20 @@ impl Drop for Registry {
             }
         }
     }
+}
+
+/// What to do about a name that nothing has.
+pub(super) fn hint<S: AsRef<str>>(known: &[S], name: &str) -> String {
+    did_you_mean(known, name).unwrap_or_else(|| "check the name, or give --plugin-dir".to_owned())
+}
+
+fn no_driver(kind: Kind, driver: &str, known: &[String]) -> Error {
+    let hint = hint(known, driver);
+    let known = match known {
+        [] => format!("a {kind} driver (there is none)"),
+        _ => format!("one of {}", known.join(", ")),
+    };
+    PluginError::NoDriver { kind, driver: driver.to_owned(), known, hint }.into()
 }
 
 fn found(plugins: &[Plugin], kind: Kind, driver: &str) -> Option<Found> {

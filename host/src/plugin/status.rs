@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use super::discover::{self, Candidate};
 use super::image::Door;
 use super::manifest::{Kind, Manifest};
-use super::refusal::PluginError;
 use super::registry::{Link, Plugin, Registry, State};
 use crate::base::{Holder, Result};
 
@@ -57,10 +56,7 @@ impl Registry {
         }
         match discover::find(&self.search, name_or_path) {
             Some(candidate) => Ok((candidate.outcome?, Some(candidate.path))),
-            None => {
-                let (name, known) = (name_or_path.to_owned(), self.known_names());
-                Err(PluginError::Unknown { name, known }.into())
-            }
+            None => Err(self.unknown(&plugins, name_or_path)),
         }
     }
 

@@ -29,7 +29,7 @@ mod temp;
 
 pub use at::{AT_EACCESS, AT_REMOVEDIR, AT_SYMLINK_FOLLOW, AT_SYMLINK_NOFOLLOW, At};
 pub use attributes::{StatVfs, UTIME_NOW, UTIME_OMIT};
-pub use board::{Board, BoardError};
+pub use board::{Board, BoardError, Entry, Fault, Given, Step};
 pub use directories::Directory;
 pub use host::{Host, HostError, HostOptions, MountOptions};
 pub use program::{Child, Executable, Executor, Exit, Program, ProgramError, Standard};

@@ -24,6 +24,9 @@ fn help_has_examples_and_no_colours_in_a_pipe() {
         &["plugin", "info", "--help"],
         &["mkfs", "--help"],
         &["image", "--help"],
+        &["board", "--help"],
+        &["board", "check", "--help"],
+        &["board", "show", "--help"],
         &["image", "check", "--help"],
     ] {
         let help = run(args).ok();
@@ -113,6 +116,9 @@ fn completions_are_scripts() {
     for name in ["bash", "zsh", "fish"] {
         assert!(run(&["completions", name]).ok().contains("nxvfs"));
     }
+    // Files are offered where files are meant.
+    let zsh = run(&["completions", "zsh"]).ok();
+    assert!(zsh.contains(":file -- The board:_files"), "{zsh}");
     assert_eq!(run(&["completions", "csh"]).status, 2);
 }
 

@@ -15,8 +15,9 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use super::board;
 use super::commands::{self, Line};
-use super::failure::{Done, Failure, ShellError, usage};
+use super::failure::{Done, Failure, ShellError, tell, usage};
 use super::output::Output;
 use super::text::{join, shown};
 use super::{Globals, ShellArgs};
@@ -56,11 +57,21 @@ pub(super) fn main(globals: &Globals, args: ShellArgs, out: Output) -> ExitCode 
         Ok(host) => Shell::on(&host, out),
         Err(error) => return out.finish(Err(error.into())),
     };
+    let person = args.commands.is_none() && args.script.is_none() && io::stdin().is_terminal();
+    if let Some(board) = &args.board.board
+        && let Err(error) = board::bring_up(&shell.host, board)
+    {
+        // A person sees what is missing and goes on with the rest, as after any command that failed.
+        if !person {
+            return shell.out.finish(Err(error.into()));
+        }
+        tell(&error, "", shell.json);
+    }
     let stdin_asked = args.script.as_deref().is_some_and(|s| s == Path::new("-"));
     let done = match (&args.commands, &args.script) {
         (Some(commands), _) => shell.run_input(commands.as_bytes(), None),
         (None, Some(script)) if !stdin_asked => shell.run_file(script),
-        _ if !stdin_asked && io::stdin().is_terminal() => {
+        _ if person => {
             shell.stops = false;
             prompt::run(&mut shell)
         }
