@@ -7,6 +7,8 @@ mod commands;
 mod failure;
 mod image;
 mod logging;
+#[cfg(feature = "fuse")]
+mod mount;
 mod output;
 mod plugins;
 mod refusal;
@@ -131,6 +133,10 @@ an image does all of it or nothing; the others write nothing to it."
   nxvfs shell --board board.toml"
     )]
     Board(board::BoardCommand),
+    /// Show the volume of an image, or all of a board, as a folder of the operating system
+    #[cfg(feature = "fuse")]
+    #[command(after_help = mount::EXAMPLES)]
+    Mount(mount::MountArgs),
     /// Print a completion script
     #[command(after_help = "Example:
   nxvfs completions bash > ~/.local/share/bash-completion/completions/nxvfs")]
@@ -172,6 +178,8 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         Top::Shell(args) => return shell::main(&cli.globals, args, out),
         Top::Mkfs(args) => return image::mkfs(args, &cli.globals, out),
+        #[cfg(feature = "fuse")]
+        Top::Mount(args) => return mount::main(&args, &cli.globals, out),
         Top::Image(command) => return image::main(command, &cli.globals, out),
         Top::Plugin(command) => plugins::run(&command, &cli.globals, &mut out),
         Top::Board(command) => board::run(&command, &cli.globals, &mut out),

@@ -64,8 +64,7 @@ fn moment(time: TimeOrNow) -> Timespec {
 fn system_time(time: Timespec) -> SystemTime {
     let nanoseconds = Duration::from_nanos(time.nanoseconds.min(999_999_999).into());
     let whole = Duration::from_secs(time.seconds.unsigned_abs());
-    let base =
-        if time.seconds < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole) };
+    let base = if time.seconds < 0 { UNIX_EPOCH.checked_sub(whole) } else { UNIX_EPOCH.checked_add(whole) };
     base.and_then(|base| base.checked_add(nanoseconds)).unwrap_or(UNIX_EPOCH)
 }
 
@@ -124,19 +123,30 @@ pub(super) fn file_attr(number: u64, inode: &Inode, attr: &Attr) -> FileAttr {
 
 impl Door {
     /// What the kernel is told of a node, and how long that holds.
-    pub(super) fn attributes(&self, caller: &Caller, number: u64, dentry: &Dentry) -> Result<(FileAttr, Duration)> {
+    pub(super) fn attributes(
+        &self,
+        caller: &Caller,
+        number: u64,
+        dentry: &Dentry,
+    ) -> Result<(FileAttr, Duration)> {
         let inode = dentry.inode();
         Ok((file_attr(number, inode, &inode.attr(&caller.ctx())?), valid(inode)))
     }
 
     /// Changes attributes; answers the new ones.
-    pub(super) fn set_attributes(&self, caller: &Caller, number: u64, wanted: &Wanted) -> Result<(FileAttr, Duration)> {
+    pub(super) fn set_attributes(
+        &self,
+        caller: &Caller,
+        number: u64,
+        wanted: &Wanted,
+    ) -> Result<(FileAttr, Duration)> {
         let dentry = self.nodes.get(number)?;
         let set = wanted.set();
         if set.valid & SET_SIZE != 0 && set.size_bytes > i64::MAX as u64 {
             return Err(Errno::EFBIG.into());
         }
-        let device = matches!(dentry.inode(), Inode::Pseudo(node) if !matches!(node.kind(), PseudoKind::File(_)));
+        let device =
+            matches!(dentry.inode(), Inode::Pseudo(node) if !matches!(node.kind(), PseudoKind::File(_)));
         if set.valid == SET_SIZE && device {
             // The kernel takes a device for a file, and `>` cuts it first.
             return self.attributes(caller, number, &dentry);

@@ -40,7 +40,8 @@ impl Door {
     /// request, which nobody could interrupt.
     pub(super) fn passed(&self, flags: u32, live: bool) -> u32 {
         // Where appended bytes go the kernel says with each write.
-        let mut passed = flags & (open::O_ACCMODE | open::O_TRUNC | open::O_SYNC | open::O_DSYNC | open::O_NOATIME);
+        let mut passed =
+            flags & (open::O_ACCMODE | open::O_TRUNC | open::O_SYNC | open::O_DSYNC | open::O_NOATIME);
         if self.writeback && passed & open::O_ACCMODE == open::O_WRONLY {
             // It writes whole pages, and reads first what it does not have of them.
             passed = passed & !open::O_ACCMODE | open::O_RDWR;
@@ -81,7 +82,8 @@ impl Door {
             if bytes.len() < len as usize {
                 bytes.resize(len as usize, 0);
             }
-            let read = self.task.file(fd).and_then(|file| self.fill(&file, offset, &mut bytes[..len as usize]));
+            let read =
+                self.task.file(fd).and_then(|file| self.fill(&file, offset, &mut bytes[..len as usize]));
             done(read.map(|len| &bytes[..len]));
         });
     }
@@ -151,8 +153,17 @@ impl Door {
     /// of this process or change a descriptor that is nobody's.
     pub(super) fn command(&self, number: u64, fd: u32, command: u32, arg: &mut [u8]) -> Result<u64> {
         const OURS: [u32; 11] = [
-            FIOC_MMAP, FIOC_XIPBASE, BIOC_XIPBASE, FIOC_FILEPATH, FIOC_SETLK, FIOC_SETLKW, FIOC_GETLK, FIOCLEX,
-            FIONCLEX, FIOGCLEX, FIONBIO,
+            FIOC_MMAP,
+            FIOC_XIPBASE,
+            BIOC_XIPBASE,
+            FIOC_FILEPATH,
+            FIOC_SETLK,
+            FIOC_SETLKW,
+            FIOC_GETLK,
+            FIOCLEX,
+            FIONCLEX,
+            FIOGCLEX,
+            FIONBIO,
         ];
         if OURS.contains(&command) {
             return Err(Errno::ENOTTY.into());

@@ -26,7 +26,12 @@ impl Events {
 
 impl Door {
     /// What is true of an opening; `notify` is told when that may have changed.
-    pub(super) fn poll(&self, fd: u32, events: PollEvents, notify: Option<PollNotifier>) -> Result<PollEvents> {
+    pub(super) fn poll(
+        &self,
+        fd: u32,
+        events: PollEvents,
+        notify: Option<PollNotifier>,
+    ) -> Result<PollEvents> {
         let mut fds = [PollFd::new(fd, events.bits() & 0xffff)];
         let Some(notify) = notify else {
             self.task.poll_now(&mut fds, 0);

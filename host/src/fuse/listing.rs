@@ -81,7 +81,12 @@ impl Door {
     }
 
     /// An entry with its attributes, of which the kernel is told; `None` for `.` and `..`, and for what has gone.
-    pub(super) fn look_at(&self, caller: &Caller, (dir, parent): (u64, &Arc<Dentry>), name: &[u8]) -> Option<Told> {
+    pub(super) fn look_at(
+        &self,
+        caller: &Caller,
+        (dir, parent): (u64, &Arc<Dentry>),
+        name: &[u8],
+    ) -> Option<Told> {
         if name == b"." || name == b".." {
             return None;
         }

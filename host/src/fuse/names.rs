@@ -58,11 +58,24 @@ impl Door {
         self.tell(caller, (dir, name), &made)
     }
 
-    pub(super) fn make_directory(&self, caller: &Caller, dir: u64, name: &[u8], permissions: u32) -> Result<Told> {
+    pub(super) fn make_directory(
+        &self,
+        caller: &Caller,
+        dir: u64,
+        name: &[u8],
+        permissions: u32,
+    ) -> Result<Told> {
         self.make(caller, dir, name, |parent| self.tree().mkdir(caller, parent, name, permissions))
     }
 
-    pub(super) fn make_node(&self, caller: &Caller, dir: u64, name: &[u8], mode: u32, rdev: u32) -> Result<Told> {
+    pub(super) fn make_node(
+        &self,
+        caller: &Caller,
+        dir: u64,
+        name: &[u8],
+        mode: u32,
+        rdev: u32,
+    ) -> Result<Told> {
         self.make(caller, dir, name, |parent| self.tree().mknod(caller, parent, name, mode, unpacked(rdev)))
     }
 
@@ -93,7 +106,9 @@ impl Door {
         let made = match opened(caller, flags | open::O_EXCL) {
             // The kernel did not know of it, so it has not compared its mode bits.
             Err(e) if e.errno() == Errno::EEXIST && flags & open::O_EXCL == 0 => {
-                opened(&Caller { vouched: false, ..caller.clone() }, flags & !open::O_CREAT)
+                let mut alone = caller.clone();
+                alone.vouched = false;
+                opened(&alone, flags & !open::O_CREAT)
             }
             made => made,
         }?;
@@ -118,7 +133,13 @@ impl Door {
     }
 
     /// Moves a name, or exchanges two.
-    pub(super) fn rename(&self, caller: &Caller, from: (u64, &[u8]), to: (u64, &[u8]), flags: u32) -> Result<()> {
+    pub(super) fn rename(
+        &self,
+        caller: &Caller,
+        from: (u64, &[u8]),
+        to: (u64, &[u8]),
+        flags: u32,
+    ) -> Result<()> {
         let (old, new) = (self.nodes.get(from.0)?, self.nodes.get(to.0)?);
         let folds = folds(old.inode());
         let known = |dir: &Arc<Dentry>, name| if folds { self.child(caller, dir, name) } else { Ok(None) };

@@ -60,15 +60,6 @@ impl Nodes {
         read(&self.0).by_number.get(&number).map(|node| node.dentry.clone()).ok_or(Errno::ESTALE.into())
     }
 
-    /// The number that a node has, or would get.
-    pub(super) fn number(&self, dentry: &Dentry, ino: u64) -> u64 {
-        let table = read(&self.0);
-        if let Some(number) = table.by_inode.get(&address(dentry.inode())) {
-            return *number;
-        }
-        self.wish(&table, dentry.inode(), ino)
-    }
-
     /// The number of an entry in a listing of `dir`, whose node nobody looked for.
     pub(super) fn listed(&self, dir: &Dentry, ino: u64) -> u64 {
         self.wish(&read(&self.0), dir.inode(), ino)
@@ -137,7 +128,12 @@ impl Nodes {
 
     /// A node's name moved from one place to another, or away, by these spellings; answers the place of a spelling that
     /// the kernel must be told to forget.
-    pub(super) fn moved(&self, dentry: &Dentry, from: (u64, &[u8]), to: Option<(u64, &[u8])>) -> Option<Spot> {
+    pub(super) fn moved(
+        &self,
+        dentry: &Dentry,
+        from: (u64, &[u8]),
+        to: Option<(u64, &[u8])>,
+    ) -> Option<Spot> {
         let table = &mut *write(&self.0);
         let number = table.by_inode.get(&address(dentry.inode()))?;
         let node = table.by_number.get_mut(number)?;

@@ -79,7 +79,8 @@ impl Options {
             ("threads", value) => {
                 let threads = value.and_then(|v| v.parse().ok()).filter(|n| (1..=64).contains(n));
                 let word = format!("threads={}", value.unwrap_or(""));
-                self.threads = threads.ok_or(FuseError::Option { word, expected: "a number from 1 to 64" })?;
+                self.threads =
+                    threads.ok_or(FuseError::Option { word, expected: "a number from 1 to 64" })?;
             }
             _ => return Ok(false),
         }
@@ -88,7 +89,9 @@ impl Options {
 
     /// Of two words that do not go together the last one counts, as in `mount(8)`.
     fn last_counts(&mut self, option: MountOption) {
-        use MountOption::{Atime, AutoUnmount, Dev, DirSync, Exec, FSName, NoAtime, NoDev, NoExec, NoSuid, Subtype, Suid};
+        use MountOption::{
+            Atime, AutoUnmount, Dev, DirSync, Exec, FSName, NoAtime, NoDev, NoExec, NoSuid, Subtype, Suid,
+        };
         let group = |option: &MountOption| match option {
             FSName(_) => 0,
             Subtype(_) => 1,

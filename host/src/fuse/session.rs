@@ -97,7 +97,11 @@ impl Ending {
                     let found = String::from_utf8_lossy(&output.stderr).trim().to_owned();
                     let busy = found.contains("busy");
                     let path = self.mount_point.display().to_string();
-                    return Err(if busy { Errno::EBUSY.into() } else { FuseError::Refused { path, found }.into() });
+                    return Err(if busy {
+                        Errno::EBUSY.into()
+                    } else {
+                        FuseError::Refused { path, found }.into()
+                    });
                 }
                 Err(e) if e.kind() == io::ErrorKind::NotFound => {}
                 Err(e) => return Err(e.into()),

@@ -42,7 +42,15 @@ impl Clone for Caller {
 impl Caller {
     /// The credentials of a task, with the usual mask.
     pub fn new(task: u64, uid: u32, gid: u32, groups: &[u32]) -> Self {
-        Self { task, uid, gid, groups: groups.to_vec(), umask: AtomicU32::new(0o022), cancel: 0, vouched: false }
+        Self {
+            task,
+            uid,
+            gid,
+            groups: groups.to_vec(),
+            umask: AtomicU32::new(0o022),
+            cancel: 0,
+            vouched: false,
+        }
     }
 
     /// The host itself: user 0.

@@ -11,29 +11,29 @@ use crate::bridge::ProbeFound;
 use crate::cli::text::human;
 
 /// The node that the image has while a command runs.
-pub(super) const NODE: &str = "/dev/image";
+pub(in crate::cli) const NODE: &str = "/dev/image";
 
 /// The volume that a command is about.
 #[derive(Args, Clone)]
 pub(in crate::cli) struct Source {
     /// The file system's driver; if left out each is asked
     #[arg(short = 't', long, value_name = "FS")]
-    pub(super) fs: Option<String>,
+    pub(in crate::cli) fs: Option<String>,
     /// The volume is in this partition of the image; if left out, in the only one that has a volume
     #[arg(long, value_name = "N")]
-    pub(super) part: Option<u32>,
+    pub(in crate::cli) part: Option<u32>,
     /// The image
-    pub(super) image: PathBuf,
+    pub(in crate::cli) image: PathBuf,
 }
 
 /// Where the volume was found.
-pub(super) struct Place {
+pub(in crate::cli) struct Place {
     /// The device.
-    pub(super) node: String,
+    pub(in crate::cli) node: String,
     /// The partition.
     pub(super) part: Option<u32>,
     /// The file system.
-    pub(super) fs: String,
+    pub(in crate::cli) fs: String,
     /// What it says of itself.
     pub(super) found: Option<ProbeFound>,
 }
@@ -85,7 +85,7 @@ impl Source {
 
     /// Finds the volume in the image that is attached: on the whole of it, else in the only partition that has one.
     /// Errors: EINVAL no file system knows it, or several partitions may be meant; ENOENT.
-    pub(super) fn find(&self, host: &Host) -> Result<Place> {
+    pub(in crate::cli) fn find(&self, host: &Host) -> Result<Place> {
         let place = |part: Option<u32>, (fs, found): (String, ProbeFound)| Place {
             node: part.map_or_else(|| NODE.to_owned(), node_of),
             part,

@@ -42,9 +42,12 @@ use super::output::Output;
 use super::shell::Shell;
 use super::text::{shown, type_word};
 use crate::base::Error;
-use find::{Place, Source};
+use find::Place;
 use refusal::ImageError;
 use volume::{Attached, Use, Volume};
+
+pub(super) use find::{NODE, Source};
+pub(super) use volume::attach_to_mount;
 
 pub(super) use make::{MKFS_EXAMPLES, MKFS_USAGE, MkfsArgs, mkfs};
 

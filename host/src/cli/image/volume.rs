@@ -125,3 +125,34 @@ impl Volume {
         ended.and(finished)
     }
 }
+
+/// Attaches an image whose volume is mounted for longer, and written as the volume is. `xip`: its pages are the medium's
+/// memory. Errors: EBUSY a change of it was interrupted, or another program uses it; the system's and the driver's.
+pub(in crate::cli) fn attach_to_mount(
+    host: &Arc<Host>,
+    image: &Path,
+    read_only: bool,
+    xip: bool,
+) -> Result<()> {
+    let locked = Locked::open(image, false)?;
+    if locked.regular {
+        let journal = locked.journal();
+        if Journal::find(&locked, &journal)?.is_some() {
+            let (path, journal) = (image.display().to_string(), journal.display().to_string());
+            return Err(ImageError::Pending { path, journal }.into());
+        }
+    }
+    let path = Some(locked.path.display().to_string());
+    // The driver takes the lock from here on.
+    drop(locked);
+    let (driver, mut params) = match xip {
+        true => ("ramdisk-xip", vec![("image".to_owned(), path)]),
+        false => ("loop", vec![("file".to_owned(), path)]),
+    };
+    if read_only {
+        params.push(("ro".to_owned(), Some("y".to_owned())));
+    } else if xip {
+        params.push(("shared".to_owned(), Some("y".to_owned())));
+    }
+    host.attach(driver, NODE, &params)
+}

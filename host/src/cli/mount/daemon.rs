@@ -32,7 +32,9 @@ pub(super) fn start(out: &mut Output) -> Done {
     }
     let status = child.wait().map_err(failed)?;
     // What it said on standard error is all there is to say.
-    Err(Failure::Ended(status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1)))
+    Err(Failure::Ended(
+        status.code().and_then(|code| u8::try_from(code).ok()).filter(|code| *code != 0).unwrap_or(1),
+    ))
 }
 
 /// The run in the background, once its mount is there.

@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::Globals;
+use super::board::BoardArg;
 use super::failure::{Done, Failure};
 use super::output::Output;
 use crate::base::error::teach;
@@ -25,7 +26,7 @@ pub(super) const EXAMPLES: &str = "Examples:
   nxvfs mount -t vfat -o uid=1000,umask=022 card.img ~/card
   nxvfs mount --xip firmware.img /mnt                  read in place, through the memory of the image
   nxvfs mount -t tmpfs none /mnt
-  nxvfs --board board.toml mount /mnt                  everything that a board has
+  nxvfs mount --board board.toml /mnt                  everything that a board has
   fusermount3 -u /mnt                                  the end; root may also use umount
 
 Options (-o, a comma list, repeatable): ro, noexec, noatime, sync, mmap=... as in the shell; those of the file system;
@@ -50,6 +51,8 @@ pub(super) struct MountArgs {
     /// Options of the mount, of the file system and of FUSE: a comma list (repeatable)
     #[arg(short = 'o', value_name = "OPTIONS")]
     options: Vec<String>,
+    #[command(flatten)]
+    board: BoardArg,
     /// Use the image's pages as the medium's memory, instead of reading and writing the file
     #[arg(long)]
     xip: bool,
@@ -94,7 +97,7 @@ pub(super) fn main(args: &MountArgs, globals: &Globals, mut out: Output) -> Exit
 
 /// Mounts, and answers the kernel until it is unmounted.
 fn serve(args: &MountArgs, globals: &Globals) -> Done {
-    let (origin, folder) = places(args, globals)?;
+    let (origin, folder) = places(args)?;
     let mut fuse = Options::default();
     let mut words = Vec::new();
     for (name, value) in args.options.iter().flat_map(|text| parse_assignments(text)) {
@@ -124,12 +127,12 @@ fn serve(args: &MountArgs, globals: &Globals) -> Done {
     Ok(ran.and(ended)?)
 }
 
-fn places(args: &MountArgs, globals: &Globals) -> Result<(Origin, PathBuf), Failure> {
+fn places(args: &MountArgs) -> Result<(Origin, PathBuf), Failure> {
     let first = args.first.clone();
     let found = first.display().to_string();
-    match (globals.board(), args.second.clone()) {
+    match (args.board.board.clone(), args.second.clone()) {
         (None, Some(folder)) => Ok((Origin::Image(first), folder)),
-        (Some(board), None) => Ok((Origin::Board(board.to_owned()), first)),
+        (Some(board), None) => Ok((Origin::Board(board), first)),
         (None, None) => Err(Failure::Error(MountError::Where { found }.into())),
         (Some(_), Some(_)) => Err(Failure::Error(MountError::Both { found }.into())),
     }

@@ -18,7 +18,12 @@ pub(super) struct Mounted {
 }
 
 /// Mounts the volume of an image, or a file system that needs none.
-pub(super) fn mount(args: &MountArgs, host: &Arc<Host>, image: &Path, mut options: MountOptions) -> Result<Mounted> {
+pub(super) fn mount(
+    args: &MountArgs,
+    host: &Arc<Host>,
+    image: &Path,
+    mut options: MountOptions,
+) -> Result<Mounted> {
     let bare = !image.as_os_str().as_encoded_bytes().contains(&b'/') && !image.exists();
     let (node, fs) = match &args.fs {
         Some(fs) if bare => (image.display().to_string(), fs.clone()),
