@@ -1,6 +1,10 @@
 //! What files hold.
 
 use std::cell::RefCell;
+use std::ffi::OsStr;
+use std::fs::File;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 
 use fuser::FopenFlags;
 use nxvfs_abi::ioctl::{
@@ -9,9 +13,13 @@ use nxvfs_abi::ioctl::{
 };
 use nxvfs_abi::types::open;
 
+use rustix::fs::{Mode, OFlags};
+
 use super::door::{Door, Stale, valid};
+use crate::base::sync::{Arc, lock};
 use crate::base::{Errno, Result};
 use crate::file::{OpenFile, Opener, Whence};
+use crate::mapping::pages;
 use crate::tree::{Caller, Dentry, Inode, PseudoKind};
 
 /// Bytes that are copied at a time.
@@ -73,7 +81,32 @@ impl Door {
             opened => opened,
         }?;
         let flags = self.treatment(&dentry, &file);
-        Ok(Opened { fd: self.task.install(file, false)?, flags })
+        Ok(Opened { fd: self.opened(number, file)?, flags })
+    }
+
+    /// Gives an open file the descriptor by which the kernel names it.
+    pub(super) fn opened(&self, number: u64, file: Arc<OpenFile>) -> Result<u32> {
+        let writes = file.flags().writable();
+        let fd = self.task.install(file, false)?;
+        if writes {
+            *lock(&self.writers).entry(number).or_default() += 1;
+        }
+        Ok(fd)
+    }
+
+    /// The last program closed an opening.
+    pub(super) fn close(&self, number: u64, fd: u32) -> Result<()> {
+        self.events.end(fd);
+        if self.task.file(fd)?.flags().writable() {
+            let mut writers = lock(&self.writers);
+            if let Some(count) = writers.get_mut(&number) {
+                *count -= 1;
+                if *count == 0 {
+                    writers.remove(&number);
+                }
+            }
+        }
+        self.task.close(fd)
     }
 
     /// Reads, and hands what was read to `done`.
@@ -130,8 +163,47 @@ impl Door {
         self.task.file(fd)?.flush(&self.task.caller().ctx())
     }
 
+    /// Answers by `done` where data or a hole begins, from an offset on. What was written lately the kernel may still have:
+    /// it is asked for it first, by a thread of its own, as it waits for this answer with the file locked.
+    pub(super) fn seek_to(
+        self: &Arc<Self>,
+        number: u64,
+        (fd, offset, whence): (u32, i64, i32),
+        done: impl FnOnce(Result<u64>) + Send + 'static,
+    ) {
+        if !self.writeback || !lock(&self.writers).contains_key(&number) {
+            return done(self.seek(fd, offset, whence));
+        }
+        let door = self.clone();
+        let asked = std::thread::Builder::new().name("fuse-seek".to_owned());
+        let spawned = asked.spawn(move || {
+            let file = door.through_kernel(number);
+            let found = match file.as_ref().map(pages::write_back) {
+                Some(Ok(())) => door.seek(fd, offset, whence),
+                // All of it may be data.
+                _ if whence == libc::SEEK_DATA => u64::try_from(offset).map_err(|_| Errno::ENXIO.into()),
+                _ => Ok(i64::MAX as u64),
+            };
+            done(found);
+            // Only now: to close it the kernel wants the lock.
+            drop(file);
+        });
+        if let Err(e) = spawned {
+            log::debug!("no thread to seek: {e}");
+        }
+    }
+
+    /// A node as any program opens it.
+    fn through_kernel(&self, number: u64) -> Option<File> {
+        let path = self.nodes.get(number).ok()?.path();
+        let path = self.folder.join(OsStr::from_bytes(path.strip_prefix(b"/")?));
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = File::from(rustix::fs::open(path, flags, Mode::empty()).ok()?);
+        (file.metadata().ok()?.ino() == number).then_some(file)
+    }
+
     /// Where data or a hole begins, from an offset on.
-    pub(super) fn seek(&self, fd: u32, offset: i64, whence: i32) -> Result<u64> {
+    fn seek(&self, fd: u32, offset: i64, whence: i32) -> Result<u64> {
         let whence = match whence {
             libc::SEEK_DATA => Whence::Data,
             libc::SEEK_HOLE => Whence::Hole,

@@ -1,6 +1,7 @@
 //! The tree of a host, as the kernel asks for it.
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::events::Events;
@@ -24,6 +25,10 @@ pub(super) struct Door {
     /// Whether the kernel keeps what is written for a while.
     pub(super) writeback: bool,
     pub(super) events: Arc<Events>,
+    /// How many openings of a node may write.
+    pub(super) writers: Mutex<HashMap<u64, usize>>,
+    /// The folder, for who must go through the kernel himself.
+    pub(super) folder: PathBuf,
     /// Tells the kernel what to forget, once it can be told.
     pub(super) stale: OnceLock<std::sync::mpsc::Sender<Stale>>,
 }
@@ -38,7 +43,7 @@ pub(super) enum Stale {
 
 impl Door {
     /// A door to a host's tree as it is now. Errors: of the task's limit.
-    pub(super) fn new(host: &Arc<Host>, writeback: bool) -> crate::Result<Self> {
+    pub(super) fn new(host: &Arc<Host>, folder: PathBuf, writeback: bool) -> crate::Result<Self> {
         let task = host.task();
         task.set_descriptor_limit(crate::file::MAX_DESCRIPTORS)?;
         Ok(Self {
@@ -47,6 +52,8 @@ impl Door {
             listings: RwLock::default(),
             writeback: writeback && Self::is_only_writer(host),
             events: Arc::default(),
+            writers: Mutex::default(),
+            folder,
             stale: OnceLock::new(),
         })
     }

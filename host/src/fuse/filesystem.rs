@@ -18,12 +18,13 @@ use super::door::Door;
 use super::listing::kind;
 use super::names::Told;
 use crate::base::Error;
+use crate::base::sync::Arc;
 
 /// Numbers are never used twice while the kernel knows them.
 const GENERATION: Generation = Generation(0);
 
 /// The door, as the library for FUSE calls it.
-pub(super) struct Served(pub(super) Door);
+pub(super) struct Served(pub(super) Arc<Door>);
 
 fn errno(error: Error) -> Errno {
     log::debug!("{error}");
@@ -82,7 +83,9 @@ impl Filesystem for Served {
         for flag in wanted.iter() {
             let _ = config.add_capabilities(flag);
         }
-        self.0.writeback &= config.capabilities().contains(InitFlags::FUSE_WRITEBACK_CACHE);
+        if let Some(door) = Arc::get_mut(&mut self.0) {
+            door.writeback &= config.capabilities().contains(InitFlags::FUSE_WRITEBACK_CACHE);
+        }
         const TRANSFER_BYTES: u32 = 1 << 20;
         let _ = config.set_max_write(TRANSFER_BYTES);
         if let Err(most) = config.set_max_readahead(TRANSFER_BYTES) {
@@ -279,15 +282,14 @@ impl Filesystem for Served {
     fn release(
         &self,
         _request: &Request,
-        _number: INodeNo,
+        number: INodeNo,
         fh: FileHandle,
         _flags: OpenFlags,
         _owner: Option<LockOwner>,
         _flush: bool,
         reply: ReplyEmpty,
     ) {
-        self.0.events.end(descriptor(fh));
-        done(reply, self.0.task.close(descriptor(fh)));
+        done(reply, self.0.close(number.0, descriptor(fh)));
     }
 
     fn fsync(&self, _request: &Request, _number: INodeNo, fh: FileHandle, datasync: bool, reply: ReplyEmpty) {
@@ -468,16 +470,16 @@ impl Filesystem for Served {
     fn lseek(
         &self,
         _request: &Request,
-        _number: INodeNo,
+        number: INodeNo,
         fh: FileHandle,
         offset: i64,
         whence: i32,
         reply: ReplyLseek,
     ) {
-        match self.0.seek(descriptor(fh), offset, whence) {
+        self.0.seek_to(number.0, (descriptor(fh), offset, whence), |found| match found {
             Ok(offset) => reply.offset(offset as i64),
             Err(e) => reply.error(errno(e)),
-        }
+        });
     }
 
     fn copy_file_range(

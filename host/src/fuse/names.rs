@@ -113,7 +113,7 @@ impl Door {
             made => made,
         }?;
         let told = self.tell(caller, (dir, name), made.dentry())?;
-        let installed = self.task.install(made, false);
+        let installed = self.opened(told.attr.ino.0, made);
         if installed.is_err() {
             self.nodes.forget(told.attr.ino.0, 1);
         }

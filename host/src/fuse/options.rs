@@ -78,9 +78,9 @@ impl Options {
             ("no_writeback_cache", None) => self.writeback = false,
             ("threads", value) => {
                 let threads = value.and_then(|v| v.parse().ok()).filter(|n| (1..=64).contains(n));
-                let word = format!("threads={}", value.unwrap_or(""));
-                self.threads =
-                    threads.ok_or(FuseError::Option { word, expected: "a number from 1 to 64" })?;
+                let found = value.unwrap_or("").to_owned();
+                let refusal = FuseError::Option { word: "threads", found, expected: "a number from 1 to 64" };
+                self.threads = threads.ok_or(refusal)?;
             }
             _ => return Ok(false),
         }

@@ -20,7 +20,7 @@ teach! {
         /// Of the helper or the kernel.
         Refused { path: String, found: String } => EPERM, what: "the mount was refused", place: "{path}", found: "{found}";
         /// A word of `-o`.
-        Option { word: String, expected: &'static str } => EINVAL, what: "mount option {word}", expected: "{expected}",
-            found: "something else";
+        Option { word: &'static str, found: String, expected: &'static str } => EINVAL, what: "mount option {word}",
+            expected: "{expected}", found: "'{found}'";
     }
 }

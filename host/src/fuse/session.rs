@@ -32,7 +32,7 @@ impl Session {
     pub fn new(host: &Arc<Host>, mount_point: &Path, options: &Options) -> Result<Self> {
         let mount_point = folder(mount_point)?;
         raise_descriptor_limit();
-        let door = Door::new(host, options.writeback && !options.read_only)?;
+        let door = Door::new(host, mount_point.clone(), options.writeback && !options.read_only)?;
         let mut config = Config::default();
         config.mount_options.clone_from(&options.kernel);
         config.mount_options.push(fuser::MountOption::DefaultPermissions);
@@ -42,7 +42,7 @@ impl Session {
         let stale = mpsc::channel();
         // The receiver waits until there is a way to the kernel.
         let _ = door.stale.set(stale.0);
-        let session = fuser::Session::new(Served(door), &mount_point, &config)
+        let session = fuser::Session::new(Served(Arc::new(door)), &mount_point, &config)
             .map_err(|e| refused(&mount_point, &e))?;
         let notifier = session.notifier();
         std::thread::Builder::new()

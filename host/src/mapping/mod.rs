@@ -15,6 +15,7 @@ mod fault;
 mod mapped;
 #[allow(clippy::module_inception, reason = "it has the type of that name")]
 mod mapping;
+pub mod pages;
 mod place;
 mod ranges;
 mod region;

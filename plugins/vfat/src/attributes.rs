@@ -124,7 +124,7 @@ impl VFat {
         Ok(0)
     }
 
-    fn set_fat_attributes(&self, number: u64, wanted: u32) -> Result<()> {
+    pub(crate) fn set_fat_attributes(&self, number: u64, wanted: u32) -> Result<()> {
         self.volume.writable()?;
         let inode = lock(&self.core).get(number)?;
         if number == crate::core::ROOT {

@@ -253,6 +253,22 @@ impl FileSystem for VFat {
         lock(&self.core).changed(&self.volume, synchronous(ctx))
     }
 
+    fn getxattr(&self, _ctx: &Ctx, node: u64, name: &[u8], buf: &mut [u8]) -> Result<usize> {
+        self.get_xattr(node, name, buf)
+    }
+
+    fn setxattr(&self, _ctx: &Ctx, node: u64, name: &[u8], value: &[u8], flags: u32) -> Result<()> {
+        self.set_xattr(node, name, value, flags)
+    }
+
+    fn listxattr(&self, _ctx: &Ctx, node: u64, buf: &mut [u8]) -> Result<usize> {
+        self.list_xattr(node, buf)
+    }
+
+    fn removexattr(&self, _ctx: &Ctx, node: u64, name: &[u8]) -> Result<()> {
+        self.remove_xattr(node, name)
+    }
+
     fn ioctl(
         &self,
         _ctx: &Ctx,

@@ -47,6 +47,7 @@ mod mount;
 mod options;
 mod space;
 mod sync;
+mod xattr;
 
 use std::sync::Mutex;
 use std::sync::atomic::AtomicBool;

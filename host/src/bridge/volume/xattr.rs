@@ -52,7 +52,7 @@ impl Volume {
 
     /// Takes an attribute away. Errors: ENODATA, ENOTSUP.
     pub fn removexattr(&self, ctx: &Ctx, node: u64, name: &[u8]) -> Result<()> {
-        slot!(self, ctx, removexattr, absent = ENOTSUP, |fs, c| { removexattr(fs, c, node, Str::new(name)) });
+        slot!(self, ctx, removexattr, absent = ENOTSUP, |fs, c| removexattr(fs, c, node, Str::new(name)));
         Ok(())
     }
 

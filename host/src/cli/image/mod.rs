@@ -46,7 +46,7 @@ use find::Place;
 use refusal::ImageError;
 use volume::{Attached, Use, Volume};
 
-pub(super) use find::{NODE, Source};
+pub(super) use find::Source;
 pub(super) use volume::attach_to_mount;
 
 pub(super) use make::{MKFS_EXAMPLES, MKFS_USAGE, MkfsArgs, mkfs};

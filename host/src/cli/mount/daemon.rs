@@ -16,7 +16,9 @@ const MOUNTED: &[u8] = b"mounted\n";
 pub(super) fn start(out: &mut Output) -> Done {
     out.flush()?;
     let failed = |e: std::io::Error| crate::Error::from(e).doing("start the mount in the background");
-    let mut child = Command::new("/proc/self/exe")
+    // By its name, where it still has one, so that lists of processes show it.
+    let itself = std::env::current_exe().ok().filter(|path| path.exists());
+    let mut child = Command::new(itself.unwrap_or_else(|| "/proc/self/exe".into()))
         .args(std::env::args_os().skip(1))
         .arg("--announce")
         .stdin(Stdio::null())

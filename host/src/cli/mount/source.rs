@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::MountArgs;
 use crate::base::sync::Arc;
-use crate::cli::image::{NODE, Source, attach_to_mount};
+use crate::cli::image::{Source, attach_to_mount};
 use crate::plugin::Kind;
 use crate::{Host, MountOptions, Result};
 
@@ -28,7 +28,7 @@ pub(super) fn mount(
     let (node, fs) = match &args.fs {
         Some(fs) if bare => (image.display().to_string(), fs.clone()),
         _ => {
-            let read_only = options.flags.clone().apply(crate::tree::MountFlags::default());
+            let read_only = options.flags.apply(crate::tree::MountFlags::default());
             attach_to_mount(host, image, read_only.has(crate::tree::MountFlags::RDONLY), args.xip)?;
             let source = Source { fs: args.fs.clone(), part: args.part, image: image.to_owned() };
             let place = source.find(host)?;
@@ -36,9 +36,17 @@ pub(super) fn mount(
         }
     };
     own(host, &fs, &mut options)?;
-    let mounted = host.mount(Some(&node), "/", &fs, &options)?;
-    debug_assert!(node.starts_with(NODE) || bare);
+    let mounted = host.mount(Some(&node), "/", &fs, &options).map_err(|e| of_image(e, &node, image))?;
     Ok(Mounted { name: image.display().to_string(), kind: fs, read_only: mounted.mount.read_only() })
+}
+
+/// An error of the host's mount, as people know what is mounted.
+fn of_image(error: crate::Error, node: &str, image: &Path) -> crate::Error {
+    let mut detail = error.detail().into_owned();
+    if let Some(rest) = detail.what.strip_prefix(&format!("mount {node} on /")) {
+        detail.what = format!("mount {}{rest}", image.display()).into();
+    }
+    crate::Error::new(error.errno(), detail)
 }
 
 /// Brings up a board.
