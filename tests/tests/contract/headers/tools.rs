@@ -38,7 +38,7 @@ pub(crate) fn repository() -> PathBuf {
 
 /// A file beside this one.
 pub(crate) fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/headers").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contract/headers").join(name)
 }
 
 /// Runs a tool and answers what it printed; fails with what it complained about.

@@ -4,8 +4,8 @@ use nxvfs::Errno;
 use nxvfs_abi::types::open::{O_DSYNC, O_RDONLY, O_RDWR};
 use nxvfs_tests::check::errno;
 
-use crate::recorder::Record;
-use crate::{SECTOR, attached, mounted};
+use super::recorder::Record;
+use super::{SECTOR, attached, mounted};
 
 #[test]
 fn what_could_not_be_written_stays_and_each_user_is_told_once() {

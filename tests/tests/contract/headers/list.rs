@@ -5,7 +5,7 @@ use std::mem::{align_of, offset_of, size_of};
 
 use nxvfs_abi::Errno;
 
-use crate::scan;
+use super::scan;
 
 /// A struct's layout.
 pub(crate) struct Layout {

@@ -7,8 +7,8 @@ use nxvfs_tests::check::refused;
 use nxvfs_tests::image::pattern;
 use nxvfs_tests::{Board, Link, words};
 
-use crate::recorder::{Event, Record};
-use crate::{SECTOR, attached, mounted};
+use super::recorder::{Event, Record};
+use super::{SECTOR, attached, mounted};
 
 #[test]
 fn writes_wait_in_memory_and_adjacent_ones_go_together() {

@@ -54,7 +54,7 @@ impl Names<'_> {
 
 const RUST: &str = "abi/src";
 const C: &str = "abi/include/nxvfs";
-const LIST: &str = "tests/tests/headers/list.rs";
+const LIST: &str = "tests/tests/contract/headers/list.rs";
 
 fn names(place: &str, names: impl IntoIterator<Item = impl Into<String>>) -> Names<'_> {
     Names { place, names: names.into_iter().map(Into::into).collect() }

@@ -104,7 +104,7 @@ fn room() -> PathBuf {
 }
 
 fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/growth").join(name)
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/contract/growth").join(name)
 }
 
 fn at<'p>(path: &'p Path, doing: &str) -> impl FnOnce(std::io::Error) -> String + use<'p> {

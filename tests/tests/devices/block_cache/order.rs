@@ -8,8 +8,8 @@ use nxvfs_abi::filesystem::{FALLOC_KEEP_SIZE, FALLOC_PUNCH_HOLE};
 use nxvfs_abi::types::open::{O_DSYNC, O_RDWR};
 use nxvfs_tests::Rng;
 
-use crate::recorder::{Event, Record};
-use crate::{SECTOR, mounted};
+use super::recorder::{Event, Record};
+use super::{SECTOR, mounted};
 
 /// One write of the test: its sector, and how many barriers came before it.
 #[derive(Clone, Copy)]

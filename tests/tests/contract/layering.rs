@@ -15,8 +15,8 @@ const FLOORS: [(&str, u32); 10] = [
     ("mapping", 5),
     ("file", 6),
     ("task", 7),
-    ("cli", 8),
     ("fuse", 8),
+    ("cli", 9),
 ];
 
 /// Where `unsafe` may stand.

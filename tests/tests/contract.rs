@@ -1,0 +1,8 @@
+//! The contract with plugins: its headers, its growth, and what may know of what.
+
+#[path = "contract/growth.rs"]
+mod growth;
+#[path = "contract/headers.rs"]
+mod headers;
+#[path = "contract/layering.rs"]
+mod layering;
