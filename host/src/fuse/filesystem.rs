@@ -74,6 +74,8 @@ impl Filesystem for Served {
             | InitFlags::FUSE_PARALLEL_DIROPS
             | InitFlags::FUSE_ASYNC_DIO
             | InitFlags::FUSE_CACHE_SYMLINKS
+            // Else it asks for an attribute of each file before each write.
+            | InitFlags::FUSE_HANDLE_KILLPRIV_V2
             | InitFlags::FUSE_EXPLICIT_INVAL_DATA
             | InitFlags::FUSE_MAX_PAGES;
         if self.0.writeback {
@@ -253,16 +255,22 @@ impl Filesystem for Served {
     fn write(
         &self,
         _request: &Request,
-        _number: INodeNo,
+        number: INodeNo,
         fh: FileHandle,
         offset: u64,
         data: &[u8],
-        _write_flags: WriteFlags,
+        write_flags: WriteFlags,
         _flags: OpenFlags,
         _owner: Option<LockOwner>,
         reply: ReplyWrite,
     ) {
-        match self.0.write(descriptor(fh), offset, data) {
+        let written = self.0.write(descriptor(fh), offset, data).and_then(|len| {
+            if write_flags.contains(WriteFlags::FUSE_WRITE_KILL_SUIDGID) {
+                self.0.written_by_others(number.0)?;
+            }
+            Ok(len)
+        });
+        match written {
             Ok(len) => reply.written(len as u32),
             Err(e) => reply.error(errno(e)),
         }
