@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
+use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,7 +12,7 @@ use fuser::{Config, INodeNo, Notifier};
 use rustix::mount::UnmountFlags;
 
 use super::door::{Door, Stale};
-use super::filesystem::Served;
+use super::filesystem::{Connection, Served};
 use super::options::Options;
 use super::refusal::FuseError;
 use crate::base::sync::Arc;
@@ -42,8 +43,11 @@ impl Session {
         let stale = mpsc::channel();
         // The receiver waits until there is a way to the kernel.
         let _ = door.stale.set(stale.0);
-        let session = fuser::Session::new(Served(Arc::new(door)), &mount_point, &config)
-            .map_err(|e| refused(&mount_point, &e))?;
+        let connection = Connection::default();
+        let served = Served(Arc::new(door), connection.clone());
+        let session =
+            fuser::Session::new(served, &mount_point, &config).map_err(|e| refused(&mount_point, &e))?;
+        let _ = connection.set(session.as_fd().try_clone_to_owned()?);
         let notifier = session.notifier();
         std::thread::Builder::new()
             .name("fuse-stale".to_owned())
