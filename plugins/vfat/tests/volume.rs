@@ -57,6 +57,34 @@ fn a_file_is_found_in_any_case_and_by_its_alias() {
 }
 
 #[test]
+fn the_first_name_asked_for_after_a_mount_is_found_as_any_later_one() {
+    let device = empty(FLOPPY);
+    let volume = mount(&device);
+    let root = volume.root();
+    for at in 0..40 {
+        file(&volume, root, &format!("a neighbour with a long name {at}"), b"");
+    }
+    file(&volume, root, "MiXeDCase LongName.text", b"x");
+    file(&volume, root, "SHORT.TXT", b"y");
+    volume.unlink(root, b"a neighbour with a long name 7").unwrap();
+    end(volume, &device);
+    let there =
+        ["MiXeDCase LongName.text", "MIXEDCASE longname.text", "mixedc~1.tex", "short.txt", "SHORT.TXT"];
+    let missing =
+        ["MiXeDCase LongName.tex", "MiXeDCase LongName.textt", "a neighbour with a long name 7", "SHORT"];
+    let names = there.map(|name| (name, true)).into_iter().chain(missing.map(|name| (name, false)));
+    for (name, is_there) in names {
+        let volume = mount(&device);
+        // From the start of the directory, and then by its index.
+        for asked in ["first", "second"] {
+            let found = volume.lookup(root, name.as_bytes());
+            assert_eq!(found.is_ok(), is_there, "{name}, {asked}");
+        }
+        end(volume, &device);
+    }
+}
+
+#[test]
 fn names_that_cannot_be_are_refused() {
     let device = empty(FLOPPY);
     let volume = mount(&device);

@@ -70,9 +70,14 @@ impl Dir {
         self.index = Some(index);
     }
 
-    /// The slot of a folded name.
+    /// The slot of a folded name. The first one that is asked for is looked for from the start: many a directory is asked for
+    /// one name only, and to index them all takes several times as long.
     pub(crate) fn find(&mut self, folded: &[u16], style: &Style) -> Option<u32> {
         if self.index.is_none() {
+            if !std::mem::replace(&mut self.asked, true) {
+                return (0..self.free.end)
+                    .find(|slot| self.holds(*slot) && self.is_named(*slot, folded, style));
+            }
             self.build(style);
         }
         let slot = *self.index.as_ref()?.get(&style.keys.name(folded))?;

@@ -39,8 +39,10 @@ pub(crate) struct Dir {
     late: Vec<u32>,
     /// New names of renames whose mark goes once the old ones are gone from the medium.
     unmark: Vec<u32>,
-    /// Slot of the short name by hash of a folded name, long or short; made at the first lookup.
+    /// Slot of the short name by hash of a folded name, long or short; made at the second lookup.
     index: Option<NumberMap<u32>>,
+    /// A name was looked for.
+    asked: bool,
     free: FreeSlots,
     /// Files and directories in it.
     pub(crate) entries: u32,
@@ -68,6 +70,7 @@ impl Dir {
             late: Vec::new(),
             unmark: Vec::new(),
             index: None,
+            asked: false,
             crowded: NumberMap::default(),
             free: FreeSlots::default(),
             entries: 0,
