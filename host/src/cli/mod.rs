@@ -137,6 +137,10 @@ an image does all of it or nothing; the others write nothing to it."
     #[cfg(feature = "fuse")]
     #[command(after_help = mount::EXAMPLES)]
     Mount(mount::MountArgs),
+    /// End a mount, when everything is in the image
+    #[cfg(feature = "fuse")]
+    #[command(after_help = mount::UMOUNT_EXAMPLES)]
+    Umount(mount::UmountArgs),
     /// Print a completion script
     #[command(after_help = "Example:
   nxvfs completions bash > ~/.local/share/bash-completion/completions/nxvfs")]
@@ -181,6 +185,8 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "fuse")]
         Top::Mount(args) => return mount::main(&args, &cli.globals, out),
         Top::Image(command) => return image::main(command, &cli.globals, out),
+        #[cfg(feature = "fuse")]
+        Top::Umount(args) => mount::umount(&args),
         Top::Plugin(command) => plugins::run(&command, &cli.globals, &mut out),
         Top::Board(command) => board::run(&command, &cli.globals, &mut out),
         Top::Completions { shell } => {

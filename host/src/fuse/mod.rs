@@ -12,6 +12,7 @@
 //! | `door`, `names`, `content`, `attributes`, `listing` | what the answers are |
 //! | `nodes` | the kernel's numbers of nodes, and how often it was told of each |
 //! | `events` | who waits for a driver node |
+//! | `table` | the system's list of mounts |
 //! | `refusal` | why a mount is refused |
 
 mod attributes;
@@ -25,6 +26,7 @@ mod nodes;
 mod options;
 mod refusal;
 mod session;
+mod table;
 
 pub use options::Options;
 pub use refusal::FuseError;

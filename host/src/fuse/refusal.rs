@@ -17,6 +17,12 @@ teach! {
         /// Already mounted.
         Mounted { path: String } => EBUSY, what: "something is mounted there already", place: "{path}",
             remedy: "unmount it (fusermount3 -u, or umount), or choose another folder";
+        /// Nothing to unmount.
+        NotMounted { path: String } => EINVAL, what: "no volume is mounted there by FUSE", place: "{path}",
+            remedy: "'mount -t fuse' lists what is, 'mount -t fuse.vfat' and so on what ordinary users mounted";
+        /// The device of FUSE may not be opened.
+        Closed { found: String } => EACCES, what: "FUSE is not for everybody here", place: "/dev/fuse", found: "{found}",
+            remedy: "chmod 666 /dev/fuse as root, as is usual, or be root";
         /// Of the helper or the kernel.
         Refused { path: String, found: String } => EPERM, what: "the mount was refused", place: "{path}", found: "{found}";
         /// A word of `-o`.

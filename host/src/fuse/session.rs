@@ -73,6 +73,30 @@ pub struct Ending {
 }
 
 impl Ending {
+    /// What ends the mount at a folder, whichever process answers for it. Errors: EINVAL there is none.
+    pub fn of(folder: &Path) -> Result<Self> {
+        // Without a look at the folder itself: whoever answered for it may be gone.
+        let parent = folder.parent().and_then(|parent| parent.canonicalize().ok());
+        let mount_point = match (parent, folder.file_name()) {
+            (Some(parent), Some(name)) => parent.join(name),
+            _ => std::path::absolute(folder)?,
+        };
+        let whole = match super::table::source_at(&mount_point) {
+            Some(_) => mount_point,
+            // A link to it.
+            None => folder.canonicalize().unwrap_or(mount_point),
+        };
+        match super::table::source_at(&whole) {
+            Some(_) => Ok(Self { mount_point: whole }),
+            None => Err(FuseError::NotMounted { path: folder.display().to_string() }.into()),
+        }
+    }
+
+    /// What is mounted there, as the list of mounts names it.
+    pub fn source(&self) -> Option<PathBuf> {
+        super::table::source_at(&self.mount_point)
+    }
+
     /// Unmounts the folder, with everything that the kernel kept brought to its volume; the session then ends. Errors:
     /// EBUSY files are open there.
     pub fn unmount(&self) -> Result<()> {
@@ -124,39 +148,10 @@ fn folder(path: &Path) -> Result<PathBuf> {
         let path = path.display().to_string();
         return Err(FuseError::NoDirectory { path, found: "a file".to_owned() }.into());
     }
-    let mounts = std::fs::read("/proc/self/mountinfo").unwrap_or_default();
-    if mounts.split(|b| *b == b'\n').any(|line| is_fuse_at(line, &whole)) {
+    if super::table::source_at(&whole).is_some() {
         return Err(FuseError::Mounted { path: path.display().to_string() }.into());
     }
     Ok(whole)
-}
-
-/// Whether a line of `/proc/self/mountinfo` (proc(5)) is a FUSE mount at a path.
-fn is_fuse_at(line: &[u8], path: &Path) -> bool {
-    let mut words = line.split(|b| *b == b' ');
-    let at = words.nth(4).map(plain);
-    let kind = words.skip_while(|word| *word != b"-").nth(1);
-    at.as_deref() == Some(path.as_os_str().as_bytes()) && kind.is_some_and(|kind| kind.starts_with(b"fuse"))
-}
-
-/// A path of that file, in which some bytes are written in octal.
-fn plain(word: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(word.len());
-    let mut rest = word;
-    while let Some((first, after)) = rest.split_first() {
-        let octal = after.get(..3).and_then(|digits| std::str::from_utf8(digits).ok());
-        match octal.and_then(|digits| u8::from_str_radix(digits, 8).ok()).filter(|_| *first == b'\\') {
-            Some(byte) => {
-                out.push(byte);
-                rest = &after[3..];
-            }
-            None => {
-                out.push(*first);
-                rest = after;
-            }
-        }
-    }
-    out
 }
 
 /// Files in memory cost a descriptor each: as many as the system lets.
@@ -178,6 +173,9 @@ fn refused(mount_point: &Path, error: &io::Error) -> crate::Error {
     match error.kind() {
         io::ErrorKind::NotFound if !Path::new("/dev/fuse").exists() => FuseError::NoKernel { found }.into(),
         io::ErrorKind::NotFound if helper() => FuseError::NoHelper { helper: HELPERS[0] }.into(),
+        io::ErrorKind::PermissionDenied if std::fs::File::open("/dev/fuse").is_err() => {
+            FuseError::Closed { found }.into()
+        }
         _ if error.raw_os_error() == Some(libc::ENODEV) => FuseError::NoKernel { found }.into(),
         _ => FuseError::Refused { path, found: found.trim().to_owned() }.into(),
     }

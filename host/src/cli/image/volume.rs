@@ -1,12 +1,16 @@
 //! An image as a command uses it: locked, attached, its volume found and mounted at the root.
 
 use std::path::{Path, PathBuf};
+#[cfg(feature = "fuse")]
+use std::time::Duration;
 
 use super::find::{NODE, Place, Source};
 use super::journal::Journal;
 use super::lock::Locked;
 use super::overlay::Overlay;
 use super::refusal::ImageError;
+#[cfg(feature = "fuse")]
+use crate::base::Errno;
 use crate::base::Result;
 use crate::base::sync::Arc;
 use crate::cli::Globals;
@@ -135,7 +139,7 @@ pub(in crate::cli) fn attach_to_mount(
     read_only: bool,
     xip: bool,
 ) -> Result<()> {
-    let locked = Locked::open(image, false)?;
+    let locked = free(image)?;
     if locked.regular {
         let journal = locked.journal();
         if Journal::find(&locked, &journal)?.is_some() {
@@ -156,4 +160,17 @@ pub(in crate::cli) fn attach_to_mount(
         params.push(("shared".to_owned(), Some("y".to_owned())));
     }
     host.attach(driver, NODE, &params)
+}
+
+/// Locks an image, which a mount that was ended a moment ago may still have. Errors: as [`Locked::open`].
+#[cfg(feature = "fuse")]
+fn free(image: &Path) -> Result<Locked> {
+    const TRIES: usize = 100;
+    for _ in 0..TRIES {
+        match Locked::open(image, false) {
+            Err(e) if e.errno() == Errno::EBUSY => std::thread::sleep(Duration::from_millis(10)),
+            locked => return locked,
+        }
+    }
+    Locked::open(image, false)
 }

@@ -1,6 +1,7 @@
 //! `nxvfs mount`: a volume, or all of a board, as a folder of the operating system.
 
 mod daemon;
+mod end;
 mod source;
 mod until;
 
@@ -20,6 +21,8 @@ use crate::plugin::params::parse_assignments;
 use crate::{Host, MountOptions};
 use daemon::Ready;
 
+pub(super) use end::{UMOUNT_EXAMPLES, UmountArgs, umount};
+
 pub(super) const EXAMPLES: &str = "Examples:
   nxvfs mount firmware.img /mnt
   nxvfs mount -o ro,allow_other --part 1 disk.img /mnt
@@ -27,13 +30,13 @@ pub(super) const EXAMPLES: &str = "Examples:
   nxvfs mount --xip firmware.img /mnt                  read in place, through the memory of the image
   nxvfs mount -t tmpfs none /mnt
   nxvfs mount --board board.toml /mnt                  everything that a board has
-  fusermount3 -u /mnt                                  the end; root may also use umount
+  nxvfs umount /mnt                                    the end, with everything in the image
 
 Options (-o, a comma list, repeatable): ro, noexec, noatime, sync, mmap=... as in the shell; those of the file system;
 and allow_other, allow_root, dev, suid, auto_unmount, fsname=NAME, threads=N, no_writeback_cache (what programs write
 reaches the volume at once, and errors come with the write). Modes of files are always compared with who asks.
 
-It goes on in the background until it is unmounted. With -f it stays in the foreground; then SIGINT and SIGTERM unmount.
+It goes on in the background until it is unmounted (fusermount3 -u and umount do it too, but do not wait). With -f it stays in the foreground; then SIGINT and SIGTERM unmount.
 In the background SIGTERM does: while files are open there the folder goes at once, and the volume with the last of them.";
 
 // clap cannot say that only the last of two is required.
@@ -77,6 +80,12 @@ teach! {
         /// A board and an image.
         Both { found: String } => EINVAL, what: "a board has its own images", expected: "the folder alone",
             found: "'{found}' too", remedy: "name the image in the board, or leave --board out";
+        /// Files are open.
+        Busy { path: String } => EBUSY, what: "files are open there, or it is somebody's folder", place: "{path}",
+            remedy: "end what uses it ('fuser -vm' tells), or 'nxvfs umount -l'";
+        /// It does not end.
+        Writing { path: String } => ETIMEDOUT, what: "it is unmounted, but not all is on the medium yet", place: "{path}",
+            remedy: "wait until no process nxvfs has the image any more";
         /// Not unmounted cleanly.
         NotWhole { path: String, found: String } => EIO, what: "the volume was not brought to its medium in full",
             place: "{path}", found: "{found}", remedy: "nxvfs image check {path}";

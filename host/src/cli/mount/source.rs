@@ -37,7 +37,9 @@ pub(super) fn mount(
     };
     own(host, &fs, &mut options)?;
     let mounted = host.mount(Some(&node), "/", &fs, &options).map_err(|e| of_image(e, &node, image))?;
-    Ok(Mounted { name: image.display().to_string(), kind: fs, read_only: mounted.mount.read_only() })
+    // Whoever waits for the end finds the image by this name.
+    let name = if bare { image.to_owned() } else { image.canonicalize()? };
+    Ok(Mounted { name: name.display().to_string(), kind: fs, read_only: mounted.mount.read_only() })
 }
 
 /// An error of the host's mount, as people know what is mounted.
