@@ -28,6 +28,8 @@ mod listing;
 mod own_tree;
 #[path = "cli/programs.rs"]
 mod programs;
+#[path = "cli/prompt.rs"]
+mod prompt;
 #[path = "cli/run.rs"]
 mod run;
 #[path = "cli/script.rs"]

@@ -15,6 +15,8 @@ mod directory_streams;
 mod files;
 #[path = "interface/host_descriptors.rs"]
 mod host_descriptors;
+#[path = "interface/hostfs.rs"]
+mod hostfs;
 #[path = "interface/kept_pages.rs"]
 mod kept_pages;
 #[path = "interface/locks.rs"]

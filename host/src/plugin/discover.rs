@@ -62,11 +62,15 @@ pub struct SearchPath {
 impl SearchPath {
     /// The directories that were given, then those of `$NXVFS_PLUGIN_PATH` (with colons between; empty ones are passed
     /// over, they do not mean the current directory), then `deps` in the executable's own and
-    /// that one. `deps` is where a build leaves what it has just made; beside the executable may lie older files.
+    /// that one, then `lib/nxvfs` beside its folder, where an installation has them (`bin/nxvfs`, `lib/nxvfs`). `deps` is
+    /// where a build leaves what it has just made; beside the executable may lie older files.
     pub fn new(given: Vec<PathBuf>, env: Option<OsString>, beside: Option<PathBuf>) -> Self {
         let env: Vec<PathBuf> = env.iter().flat_map(std::env::split_paths).collect();
         let env = env.into_iter().filter(|dir| !dir.as_os_str().is_empty());
-        let beside = beside.into_iter().flat_map(|dir| [dir.join("deps"), dir]);
+        let beside = beside.into_iter().flat_map(|dir| {
+            let installed = dir.with_file_name("lib").join("nxvfs");
+            [dir.join("deps"), dir, installed]
+        });
         let dirs = (given.into_iter().map(|dir| (dir, Origin::Given)))
             .chain(env.map(|dir| (dir, Origin::Environment)))
             .chain(beside.map(|dir| (dir, Origin::Default)))

@@ -26,6 +26,11 @@ impl MountFlags {
     /// Reading sets the access time if it is not later than the last change.
     pub const RELATIME: u32 = 1 << 21;
 
+    /// The words of `-o` that the host keeps.
+    pub fn words() -> impl Iterator<Item = &'static str> {
+        WORDS.iter().map(|(word, ..)| *word)
+    }
+
     /// Whether one of these is set.
     pub fn has(self, flags: u32) -> bool {
         self.0 & flags != 0

@@ -23,7 +23,11 @@ fn a_missing_node_and_an_unknown_file_system() {
     let rom = Rom::new();
     both(|link| {
         says(link, "mount -t romfs /dev/ram9 /rom", &["/dev/ram9", "attach DRIVER", "(ENOTBLK)"]);
-        says(link, &rom.attached("mount -t ext9 /dev/ram0 /rom"), &["ext9", "one of romfs", "(ENODEV)"]);
+        says(
+            link,
+            &rom.attached("mount -t ext9 /dev/ram0 /rom"),
+            &["ext9", "one of hostfs", "romfs", "(ENODEV)"],
+        );
         says(link, "attach nodriver /dev/x", &["nodriver", "ramdisk-xip", "(ENODEV)"]);
         says(link, "modprobe nothing", &["nothing", "(ENOENT)"]);
     });

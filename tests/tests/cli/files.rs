@@ -207,3 +207,31 @@ fn refusals_name_what_is_wrong() {
         assert!(said.lines().count() == 1 && parts.iter().all(|p| said.contains(p)), "{commands}: {said}");
     }
 }
+
+#[test]
+fn a_folder_of_the_operating_system_is_mounted_and_changed() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("sub")).unwrap();
+    fs::write(folder.path().join("sub/a"), "from outside\n").unwrap();
+    std::os::unix::fs::symlink("/etc/hostname", folder.path().join("out")).unwrap();
+    both(|link| {
+        let mount = format!("mount -t hostfs -o path={} none /host", folder.path().display());
+        let out = shell(
+            link,
+            &format!(
+                "{mount}; cat /host/sub/a; echo inside > /host/new; cp -r /host/sub /host/copy; mv /host/new /tmp.txt; \
+                 cat /tmp.txt; readlink /host/out; rm -r /host/copy; mount"
+            ),
+        )
+        .ok();
+        let (_, out) = out.split_once("from outside\n").expect("the file");
+        assert!(out.starts_with("inside\n/etc/hostname\nnone on /host type hostfs (rw,"), "{out}");
+        assert!(!folder.path().join("new").exists() && !folder.path().join("copy").exists());
+        let said = shell(link, &format!("{mount}; cat /host/out")).failed();
+        assert!(said.contains("(ENOENT)"), "the link leads into the VFS: {said}");
+        let said = shell(link, "mount -t hostfs none /host").failed();
+        assert!(said.contains("path=/some/folder") && said.contains("(EINVAL)"), "{said}");
+        let said = shell(link, &format!("{}; touch /host/x", mount.replace("-o ", "-o ro,"))).failed();
+        assert!(said.contains("(EROFS)"), "{said}");
+    });
+}

@@ -39,7 +39,7 @@ fn order_of_directories() {
     let path =
         SearchPath::new(vec!["/g1".into(), "/g2".into()], Some("/e1::/e2:".into()), Some("/bin".into()));
     let dirs: Vec<&Path> = path.dirs().collect();
-    assert_eq!(dirs, ["/g1", "/g2", "/e1", "/e2", "/bin/deps", "/bin"].map(Path::new));
+    assert_eq!(dirs, ["/g1", "/g2", "/e1", "/e2", "/bin/deps", "/bin", "/lib/nxvfs"].map(Path::new));
     assert_eq!(SearchPath::default().dirs().count(), 0);
 }
 
