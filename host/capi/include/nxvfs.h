@@ -8,7 +8,9 @@
  * Functions may be called from any thread, and overlap. Where there is no host (before nx_boot, after nx_end, in a child
  * made by fork) what needs one is ESRCH, in addition to the errors that stand here. So are, in addition: EFAULT a pointer
  * that must not be NULL is; EBADF a descriptor that is not open; of functions with paths ENOENT (also the empty path),
- * ENOTDIR, EACCES, ELOOP, ENAMETOOLONG; EIO the volume was taken away by force or its driver is broken, and whatever else
+ * ENOTDIR, EACCES, ELOOP, ENAMETOOLONG; of functions that wait EINTR the host ends, another thread closes the descriptor, or a
+ * signal's handler ran that was installed without SA_RESTART (with it the call goes on, but for nx_poll and its kin and for
+ * what has a time-out, which end in any case); EIO the volume was taken away by force or its driver is broken, and whatever else
  * a file system answers. Strings end in NUL. Flags, modes, errno values, types and layouts are the C library's.
  *
  * nxvfs/posix.h gives these functions their POSIX names.
@@ -128,8 +130,8 @@ int nx_isatty(int fd);
 
 /* ---- unistd.h, sys/uio.h: transfers ---- */
 
-/* POSIX read. Errors: EBADF also not open for reading; EISDIR; EAGAIN nothing there now, O_NONBLOCK; EINTR the host ends, or
- * another thread closes the file; EINVAL the node cannot be read, or the length. A signal does not end it. */
+/* POSIX read. Errors: EBADF also not open for reading; EISDIR; EAGAIN nothing there now, O_NONBLOCK; EINTR; EINVAL
+ * the node cannot be read, or the length. */
 ssize_t nx_read(int fd, void *buf, size_t len);
 
 /* POSIX write. Errors: EBADF also not open for writing; EPIPE nobody reads (no signal, as NuttX); EAGAIN; EINTR; ENOSPC; EFBIG;
@@ -523,7 +525,7 @@ int nx_aio_error(const struct aiocb *block);
  * was asked for before. */
 ssize_t nx_aio_return(struct aiocb *block);
 
-/* POSIX aio_suspend: until one of them is over. Errors: EAGAIN the time is over; EINTR the host ends; EINVAL blocks of both
+/* POSIX aio_suspend: until one of them is over. Errors: EAGAIN the time is over; EINTR; EINVAL blocks of both
  * sides. */
 int nx_aio_suspend(const struct aiocb *const list[], int count, const struct timespec *timeout);
 
@@ -532,16 +534,18 @@ int nx_aio_suspend(const struct aiocb *const list[], int count, const struct tim
 int nx_aio_cancel(int fd, struct aiocb *block);
 
 /* POSIX lio_listio: LIO_WAIT, LIO_NOWAIT; LIO_READ, LIO_WRITE, LIO_NOP. Errors: EIO one failed, whose nx_aio_error tells; EAGAIN;
- * EINVAL the mode, an opcode, more than 4096, blocks of both sides; EINTR the host ends. */
+ * EINVAL the mode, an opcode, more than 4096, blocks of both sides; EINTR of LIO_WAIT: the requests go on. */
 int nx_lio_listio(int mode, struct aiocb *const list[], int count, struct sigevent *event);
 
 /* ---- spawn.h, unistd.h, sys/wait.h: programs ---- */
 
 /* POSIX posix_spawn of a program of the host's tree: ELF, or a script whose interpreter is in the tree. Its standard streams may
- * be files of the host (through pipes: without a position, and read ahead), also by file actions; other numbers only as they
- * are inherited. Attributes: POSIX_SPAWN_SETPGROUP and POSIX_SPAWN_SETSIGMASK. The program's user, working directory and names
+ * be files of the host (through pipes: without a position, and read ahead), also by file actions; other numbers
+ * are the operating system's alone: they are inherited, closed, copied, and kept by nx_posix_spawn_file_actions_adddup2 of a number
+ * to itself. Attributes: POSIX_SPAWN_SETPGROUP and POSIX_SPAWN_SETSIGMASK. The program's user, working directory and names
  * are the operating system's. envp NULL is this process's. Answers an error number: EACCES it may not be executed; ENOEXEC;
- * ENOENT also the interpreter; ELOOP; EBADF, and the errors of nx_open, of file actions; ENOTSUP other attributes, other numbers;
+ * ENOENT also the interpreter; ELOOP; EBADF, and the errors of nx_open, of file actions; ENOTSUP other attributes, a file of the host's by
+ * another number than 0, 1 and 2;
  * E2BIG; ENOMEM; EAGAIN. */
 int nx_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                    const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
@@ -578,7 +582,9 @@ int nx_posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *acti
 /* glibc, likewise: ENOTSUP. */
 int nx_posix_spawn_file_actions_addtcsetpgrp_np(posix_spawn_file_actions_t *actions, int fd);
 
-/* POSIX execve. If standard streams are files of the host this process stays to serve them, and ends as the program does. In a
+/* POSIX execve. If standard streams are files of the host this process stays to serve them, and ends as the program does: the program
+ * is its child then, with another number. Nothing of this process ends before: other threads go on, descriptors stay open, and
+ * signals that are sent to it do not reach the program (docs/c-library.md). In a
  * child made by vfork it works without those (ENOTSUP); in one made by fork it is ESRCH. Errors: as nx_posix_spawn. */
 int nx_execve(const char *path, char *const argv[], char *const envp[]);
 

@@ -6,7 +6,6 @@
 
 use std::collections::HashMap;
 use std::ffi::{c_int, c_void};
-use std::mem::MaybeUninit;
 use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -15,6 +14,7 @@ use nxvfs::{Errno, Result, Task};
 
 use crate::call::{answer, done, fail, read, set_errno};
 use crate::host::with_task;
+use crate::signals::Quiet;
 use crate::window::ours;
 
 /// The largest difference that a priority may make; it makes none. POSIX `AIO_PRIO_DELTA_MAX`.
@@ -54,28 +54,6 @@ struct Blocks {
     // In this order: signals come when the lock is gone.
     table: MutexGuard<'static, Table>,
     _quiet: Quiet,
-}
-
-/// Keeps signals from this thread.
-struct Quiet(libc::sigset_t);
-
-impl Quiet {
-    fn new() -> Self {
-        let (mut all, mut before) = (MaybeUninit::uninit(), MaybeUninit::uninit());
-        // SAFETY: `sigfillset` fills the one set before it is read, the call fills the other.
-        Self(unsafe {
-            libc::sigfillset(all.as_mut_ptr());
-            libc::pthread_sigmask(libc::SIG_BLOCK, all.as_ptr(), before.as_mut_ptr());
-            before.assume_init()
-        })
-    }
-}
-
-impl Drop for Quiet {
-    fn drop(&mut self) {
-        // SAFETY: the set is the one that there was.
-        unsafe { libc::pthread_sigmask(libc::SIG_SETMASK, &raw const self.0, std::ptr::null_mut()) };
-    }
 }
 
 fn blocks() -> Blocks {

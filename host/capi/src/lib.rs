@@ -7,10 +7,13 @@
 #![allow(unsafe_code, reason = "takes pointers of C programs, and is called by them")]
 #![allow(unreachable_pub, reason = "C programs reach by name what Rust does not")]
 
+mod actions;
 mod aio;
 mod call;
+mod children;
 mod dirent;
 mod driver;
+mod exec;
 mod fcntl;
 mod generated;
 mod host;
@@ -21,6 +24,7 @@ mod names;
 mod poll;
 mod ready;
 mod select;
+mod signals;
 mod spawn;
 mod stat;
 mod statfs;

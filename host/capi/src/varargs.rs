@@ -4,7 +4,7 @@
 use std::arch::naked_asm;
 use std::ffi::{c_char, c_int, c_void};
 
-use crate::spawn::{execl_of, execle_of};
+use crate::exec::{execl_of, execle_of};
 use crate::stdio::nx_vdprintf;
 
 /// A `va_list` of x86-64.

@@ -48,6 +48,11 @@ fn every_call_of_poll_h_and_select_h_and_their_errors() {
 }
 
 #[test]
+fn signals_end_calls_that_wait() {
+    application("signals");
+}
+
+#[test]
 fn every_call_of_mman_h_and_its_errors() {
     application("mman");
 }
