@@ -399,14 +399,21 @@ int nx_ioctl(int fd, unsigned long command, ... /* arg */);
 /* ---- sys/mman.h ---- */
 
 /* POSIX mmap: a file of the host's in place on its medium, or through one copy for all; the offset need not be a page's. A
- * descriptor of the operating system's, and MAP_ANONYMOUS, are the operating system's. MAP_FAILED after a failure. Errors, in
- * this order: EBADF; EINVAL; EACCES; ENODEV; EOVERFLOW; ENXIO; EROFS; EEXIST; ENOMEM. */
+ * descriptor of the operating system's, and MAP_ANONYMOUS, are the operating system's. MAP_FIXED replaces views in one step, once
+ * nothing but memory can be wanting; memory of the operating system's is replaced by its own only (EEXIST). MAP_FAILED after a
+ * failure. Errors, in this order: EBADF; EINVAL; EACCES; ENODEV; EOVERFLOW; ENXIO; EROFS; EEXIST; ENOMEM. */
 void *nx_mmap(void *address, size_t len, int prot, int flags, int fd, off_t offset);
 
-/* POSIX munmap: every page that holds any byte of the range. What was stored into shared views is brought back. Errors: EINVAL. */
+/* POSIX munmap: every page that holds any byte of the range, whosever it is. What was stored into shared views is brought back.
+ * Errors: EINVAL; ENOMEM. */
 int nx_munmap(void *address, size_t len);
 
-/* POSIX mprotect. Errors: EINVAL; ENOMEM not mapped; EACCES what the descriptor did not allow. */
+/* Linux mremap, of the operating system's pages. MAP_FAILED after a failure. Errors: EINVAL views of the host's, which are neither
+ * moved nor made longer, in the old or the new place; the operating system's. */
+void *nx_mremap(void *old, size_t old_len, size_t new_len, int flags, ... /* void *new_address */);
+
+/* POSIX mprotect, of a mix too: refused before a page is changed. Errors: EINVAL; EACCES what the descriptor did not allow; ENOMEM not
+ * mapped. */
 int nx_mprotect(void *address, size_t len, int prot);
 
 /* POSIX msync: MS_ASYNC, MS_SYNC, MS_INVALIDATE. Errors: EINVAL; ENOMEM not mapped; the file system's. */
