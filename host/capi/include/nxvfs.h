@@ -511,10 +511,11 @@ char *nx_mktemp(char *pattern);
 /* ---- aio.h ---- */
 
 /* POSIX aio_read. Several go on at a time; the position of the descriptor does not move; what has no position ignores the
- * offset and is read in the order of the calls. SIGEV_NONE, SIGEV_SIGNAL (code SI_ASYNCIO), SIGEV_THREAD (its attributes are
- * ignored). Closing the last descriptor ends a transfer that waits with ECANCELED, and else changes nothing. A descriptor of the
- * operating system's goes to the C library. Errors: EBADF also not open for that; EAGAIN too many (4096) are under way; EINVAL
- * the offset, the length, the priority (0 to 20, and without effect), the notice, or the block's last request is not over. */
+ * offset and is read in the order of the calls. SIGEV_NONE, SIGEV_SIGNAL (code SI_ASYNCIO; signal 0 is none), SIGEV_THREAD (its
+ * attributes are ignored; at most 8 functions run at a time). How a request stands lies in the block, in fields of the C library's
+ * that POSIX does not name: so it must stay where it is until its result is taken. Closing the last descriptor ends a transfer that waits with ECANCELED, and else changes nothing. A descriptor of the
+ * operating system's goes to the C library. Errors: EBADF also not open for that, before all others; EAGAIN too many (4096)
+ * are under way; EINVAL the offset, the length, the priority (0 to 20, and without effect), the notice, or the block's last request is not over. */
 int nx_aio_read(struct aiocb *block);
 
 /* POSIX aio_write: likewise; with O_APPEND at the end, in the order of the calls. */
@@ -532,7 +533,7 @@ int nx_aio_error(const struct aiocb *block);
  * was asked for before. */
 ssize_t nx_aio_return(struct aiocb *block);
 
-/* POSIX aio_suspend: until one of them is over. Errors: EAGAIN the time is over; EINTR; EINVAL blocks of both
+/* POSIX aio_suspend: until one of them is over. May be called by a handler of signals. Errors: EAGAIN the time is over; EINTR; EINVAL blocks of both
  * sides. */
 int nx_aio_suspend(const struct aiocb *const list[], int count, const struct timespec *timeout);
 
@@ -616,8 +617,8 @@ pid_t nx_wait(int *status);
 /* ---- event loops ---- */
 
 /* Answers a descriptor of the operating system's that becomes readable when something that is waited for becomes true of the
- * host's descriptors in `fds`, and stays so until nx_ready_look finds nothing. For epoll and its kin; nobody reads from it, and
- * nx_ready_end ends it. Errors: EBADF a descriptor of the operating system's; EINVAL too many; EMFILE. */
+ * host's descriptors in `fds`, and stays so until nx_ready_look finds nothing. For epoll and its kin; nobody reads from it;
+ * nx_ready_end ends it, as does whatever else closes the number through this library. Errors: EBADF a descriptor of the operating system's; EINVAL too many; EMFILE. */
 int nx_ready(const struct pollfd *fds, nfds_t count);
 
 /* What is true now of how many descriptors of the set; the first `count` of them are put in `fds`. Never waits. Errors: EBADF it is

@@ -9,6 +9,7 @@
 
 mod actions;
 mod aio;
+mod aiocb;
 mod call;
 mod children;
 mod dirent;

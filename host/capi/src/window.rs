@@ -17,6 +17,7 @@ use nxvfs::{Errno, Result, Task};
 
 use crate::call::{answer, done, os_errno};
 use crate::host::{is_child, with_task};
+use crate::ready::number_went;
 
 /// Numbers that can be the host's at all.
 const MAX_NUMBERS: u32 = nxvfs::file::MAX_DESCRIPTORS;
@@ -185,6 +186,7 @@ fn close_crossed(fd: c_int) -> Result<()> {
 
 /// Closes a number of the operating system's; one of the window is taken back.
 fn close_system(fd: c_int) -> c_int {
+    number_went(fd);
     if is_child() || !u32::try_from(fd).is_ok_and(in_window) {
         // SAFETY: what the program asks for.
         return unsafe { libc::close(fd) };
@@ -247,6 +249,9 @@ pub extern "C" fn nx_dup3(fd: c_int, to: c_int, flags: c_int) -> c_int {
 fn dup_in_system(fd: c_int, to: c_int, flags: c_int, same: bool) -> c_int {
     // SAFETY: numbers only.
     let made = unsafe { if same { libc::dup2(fd, to) } else { libc::dup3(fd, to, flags) } };
+    if made >= 0 && fd != to {
+        number_went(to);
+    }
     if let Ok(made) = u32::try_from(made)
         && is_child()
         && made < MAX_NUMBERS
@@ -286,6 +291,7 @@ fn host_over_system(task: &Task, fd: u32, to: c_int, cloexec: bool) -> Result<Op
         return task.take_descriptor(to).and(Err(e));
     }
     task.restore_descriptor(to);
+    number_went(to as c_int);
     Ok(old)
 }
 

@@ -6,7 +6,7 @@ use super::{Host, Task};
 use crate::base::sync::Arc;
 use crate::base::wait::Waiter;
 use crate::base::{Errno, Result};
-use crate::file::{Aio, AioBuffer, AioList, AioNotice, AioOp, AioRequest, Cancelled};
+use crate::file::{Aio, AioBuffer, AioList, AioNotice, AioOp, AioRequest, Cancelled, Only};
 
 impl Host {
     /// How many threads do transfers that were asked for with `aio_`: none before the first one.
@@ -20,20 +20,26 @@ impl Task {
     /// [`Task::aio_submit`].
     pub fn aio_read(&self, fd: u32, buffer: impl AioBuffer, offset: u64) -> Result<Arc<Aio>> {
         let op = AioOp::Read(Box::new(buffer));
-        self.aio_submit(AioRequest { fd, op, offset, notice: AioNotice::None })
+        self.aio_submit(AioRequest { fd, op, offset, notice: AioNotice::None, owner: None })
     }
 
     /// Writes a buffer at an offset, or with `O_APPEND` at the end, in the order of the calls. POSIX `aio_write`; errors
     /// as [`Task::aio_submit`].
     pub fn aio_write(&self, fd: u32, buffer: impl AioBuffer, offset: u64) -> Result<Arc<Aio>> {
         let op = AioOp::Write(Box::new(buffer));
-        self.aio_submit(AioRequest { fd, op, offset, notice: AioNotice::None })
+        self.aio_submit(AioRequest { fd, op, offset, notice: AioNotice::None, owner: None })
     }
 
     /// Brings everything that was asked for on the file before to its medium. POSIX `aio_fsync`, with `data_only` for
     /// `O_DSYNC`; errors as [`Task::aio_submit`].
     pub fn aio_fsync(&self, fd: u32, data_only: bool) -> Result<Arc<Aio>> {
-        self.aio_submit(AioRequest { fd, op: AioOp::Sync { data_only }, offset: 0, notice: AioNotice::None })
+        self.aio_submit(AioRequest {
+            fd,
+            op: AioOp::Sync { data_only },
+            offset: 0,
+            notice: AioNotice::None,
+            owner: None,
+        })
     }
 
     /// Accepts any request. The position of the descriptor does not move. The request keeps the open file: closing the
@@ -106,6 +112,15 @@ impl Task {
     /// Cancels what has not begun, or waits for news, of this task's requests on a descriptor: one of them, or all. They
     /// end with ECANCELED. POSIX `aio_cancel`. Errors: EBADF.
     pub fn aio_cancel(&self, fd: u32, only: Option<&Aio>) -> Result<Cancelled> {
+        self.cancel(fd, only.map_or(Only::All, Only::Request))
+    }
+
+    /// As [`Task::aio_cancel`], of those whose owner gave them this tag.
+    pub fn aio_cancel_tagged(&self, fd: u32, tag: u64) -> Result<Cancelled> {
+        self.cancel(fd, Only::Tagged(tag))
+    }
+
+    fn cancel(&self, fd: u32, only: Only<'_>) -> Result<Cancelled> {
         self.descriptors.get(fd)?;
         Ok(self.host.aio().cancel(self.caller.task, fd, only))
     }
