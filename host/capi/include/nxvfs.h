@@ -20,6 +20,7 @@
 
 #include <aio.h>
 #include <dirent.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -33,12 +34,17 @@
 #include <sys/statvfs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+struct FTW;
+struct rusage;
+struct statx;
+struct termios;
 struct timeval;
 struct utimbuf;
 
@@ -109,6 +115,14 @@ int nx_posix_fadvise(int fd, off_t offset, off_t len, int advice);
 /* POSIX close: the descriptor is free whatever is answered. Late errors of the file system come out here. */
 int nx_close(int fd);
 
+/* Linux close_range, over numbers of both sides; flags 0, or CLOSE_RANGE_CLOEXEC. What the library itself has open of the
+ * operating system's (images of volumes and plugins) is closed too: but for between fork and exec, begin above it or leave it.
+ * Errors: EINVAL the range, other flags. */
+int nx_close_range(unsigned int first, unsigned int last, int flags);
+
+/* glibc closefrom: nx_close_range up to the last. */
+void nx_closefrom(int first);
+
 /* POSIX dup: the lowest free number of the same side. Errors: EMFILE. */
 int nx_dup(int fd);
 
@@ -127,6 +141,18 @@ int nx_pipe2(int fds[2], int flags);
 
 /* POSIX isatty: 1, or 0 with errno. Errors: ENOTTY. The host's consoles are terminals if standard input is one. */
 int nx_isatty(int fd);
+
+/* POSIX tcgetattr: of the host's consoles, the terminal of standard input. Errors: EBADF; ENOTTY. */
+int nx_tcgetattr(int fd, struct termios *out);
+
+/* POSIX tcsetattr, likewise. Errors: EBADF; ENOTTY; EINVAL. */
+int nx_tcsetattr(int fd, int when, const struct termios *wanted);
+
+/* POSIX ttyname: good until the thread's next call. NULL after a failure. Errors: EBADF; ENOTTY. */
+char *nx_ttyname(int fd);
+
+/* POSIX ttyname_r. Answers an error number: EBADF; ENOTTY; ERANGE. */
+int nx_ttyname_r(int fd, char *buf, size_t len);
 
 /* ---- unistd.h, sys/uio.h: transfers ---- */
 
@@ -155,6 +181,20 @@ ssize_t nx_preadv(int fd, const struct iovec *list, int count, off_t offset);
 
 /* Linux pwritev. Errors: as nx_pwrite and nx_writev. */
 ssize_t nx_pwritev(int fd, const struct iovec *list, int count, off_t offset);
+
+/* Linux preadv2; offset -1 is the position. Errors: as nx_preadv; ENOTSUP flags. */
+ssize_t nx_preadv2(int fd, const struct iovec *list, int count, off_t offset, int flags);
+
+/* Linux pwritev2, likewise. Errors: as nx_pwritev; ENOTSUP flags. */
+ssize_t nx_pwritev2(int fd, const struct iovec *list, int count, off_t offset, int flags);
+
+/* Linux sendfile, from what has positions to anything, of either side; with a NULL `offset` from the position. May copy less. Errors:
+ * as nx_pread and nx_write; EINVAL a negative offset. */
+ssize_t nx_sendfile(int to, int from, off_t *offset, size_t len);
+
+/* Linux copy_file_range, between regular files of either side. May copy less. Errors: as nx_pread and nx_pwrite; EBADF also
+ * O_APPEND; EISDIR; EINVAL no regular file, flags, or ranges of one file that overlap; EOVERFLOW. */
+ssize_t nx_copy_file_range(int from, off_t *from_offset, int to, off_t *to_offset, size_t len, unsigned int flags);
 
 /* POSIX lseek; also Linux's SEEK_DATA and SEEK_HOLE. Errors: EINVAL whence, or before the start; ESPIPE; EOVERFLOW; ENXIO no data
  * or hole follows. */
@@ -236,6 +276,12 @@ char *nx_getcwd(char *buf, size_t len);
  * NULL path; ENOMEM. */
 char *nx_realpath(const char *path, char *buf);
 
+/* POSIX pathconf; -1 without errno: no limit. Errors: EINVAL no such limit. */
+long nx_pathconf(const char *path, int name);
+
+/* POSIX fpathconf. Errors: EBADF; EINVAL. */
+long nx_fpathconf(int fd, int name);
+
 /* POSIX access: the task's user. Errors: EACCES; EROFS; EINVAL `want`. */
 int nx_access(const char *path, int want);
 
@@ -267,6 +313,10 @@ int nx_fstat(int fd, struct stat *out);
 
 /* POSIX fstatat: AT_SYMLINK_NOFOLLOW; with Linux's AT_EMPTY_PATH and an empty path as nx_fstat. Errors: EINVAL other flags. */
 int nx_fstatat(int dir, const char *path, struct stat *out, int flags);
+
+/* Linux statx: what nx_stat tells, whatever the mask asks for; AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. Errors: EINVAL other flags, a
+ * reserved bit of the mask. */
+int nx_statx(int dir, const char *path, int flags, unsigned int mask, struct statx *out);
 
 /* POSIX mkdir. Errors: EEXIST; EROFS; ENOSPC; EMLINK. */
 int nx_mkdir(const char *path, mode_t mode);
@@ -596,11 +646,20 @@ int nx_posix_spawn_file_actions_addtcsetpgrp_np(posix_spawn_file_actions_t *acti
  * child made by vfork it works without those (ENOTSUP); in one made by fork it is ESRCH. Errors: as nx_posix_spawn. */
 int nx_execve(const char *path, char *const argv[], char *const envp[]);
 
+/* POSIX fexecve: by the path that the file has now. Errors: as nx_execve; EBADF. */
+int nx_fexecve(int fd, char *const argv[], char *const envp[]);
+
 /* POSIX execv: nx_execve with this process's environment. */
 int nx_execv(const char *path, char *const argv[]);
 
 /* POSIX execvp: nx_execv, a name without a slash by $PATH in the host's tree. */
 int nx_execvp(const char *name, char *const argv[]);
+
+/* glibc execvpe: nx_execve, a name without a slash by $PATH in the host's tree. */
+int nx_execvpe(const char *name, char *const argv[], char *const envp[]);
+
+/* POSIX execlp: nx_execvp with arguments up to NULL. */
+int nx_execlp(const char *name, const char *arg, ...);
 
 /* POSIX execl: nx_execv with arguments up to NULL. */
 int nx_execl(const char *path, const char *arg, ...);
@@ -613,6 +672,28 @@ pid_t nx_waitpid(pid_t pid, int *status, int options);
 
 /* POSIX wait: nx_waitpid of any child. */
 pid_t nx_wait(int *status);
+
+/* POSIX waitid: likewise, also with WNOWAIT. Errors: the operating system's. */
+int nx_waitid(int kind, unsigned int id, siginfo_t *info, int options);
+
+/* BSD wait3: nx_wait4 of any child. */
+pid_t nx_wait3(int *status, int options, struct rusage *usage);
+
+/* BSD wait4: nx_waitpid, and what the child used. Errors: the operating system's. */
+pid_t nx_wait4(pid_t pid, int *status, int options, struct rusage *usage);
+
+/* ---- ftw.h, glob.h ---- */
+
+/* POSIX nftw: FTW_PHYS, FTW_MOUNT, FTW_DEPTH. It keeps no descriptor open, however many `most` allows. Answers what the function
+ * answered, if not 0. Errors: EINVAL other flags; ENOENT; EACCES. */
+int nx_nftw(const char *path, int (*visit)(const char *path, const struct stat *stat, int kind, struct FTW *place), int most,
+            int flags);
+
+/* SUSv2 ftw: links are followed. Errors: as nx_nftw. */
+int nx_ftw(const char *path, int (*visit)(const char *path, const struct stat *stat, int kind), int most);
+
+/* POSIX glob: the C library's, on the host's directories; globfree frees. Answers 0, GLOB_NOMATCH, GLOB_ABORTED, GLOB_NOSPACE. */
+int nx_glob(const char *pattern, int flags, int (*on_error)(const char *path, int error), glob_t *out);
 
 /* ---- event loops ---- */
 

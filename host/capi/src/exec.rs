@@ -8,7 +8,7 @@ use nxvfs::{Errno, Result, Task};
 
 use crate::actions::Attributes;
 use crate::call::{answer, os_errno, text};
-use crate::host::task;
+use crate::host::{task, with_task};
 use crate::spawn::{each_path, environment, prepare, strings};
 use crate::varargs::List;
 use crate::window::ours;
@@ -126,6 +126,49 @@ pub unsafe extern "C" fn nx_execvp(name: *const c_char, argv: *const *const c_ch
     })
 }
 
+/// glibc `execvpe`.
+///
+/// # Safety
+/// As [`nx_execve`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_execvpe(
+    name: *const c_char,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) -> c_int {
+    answer(|| {
+        // SAFETY: the caller's word.
+        let (name, argv) = unsafe { (text(name)?, strings(argv)?) };
+        // SAFETY: as above.
+        let environment = if envp.is_null() { Vec::new() } else { unsafe { strings(envp) }? };
+        each_path(name, |path| become_program(path, &argv, &environment))
+    })
+}
+
+/// POSIX `fexecve`, by the path that the file has now.
+///
+/// # Safety
+/// The lists are null, or strings up to a null pointer.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_fexecve(
+    fd: c_int,
+    argv: *const *const c_char,
+    envp: *const *const c_char,
+) -> c_int {
+    let Some(number) = ours(fd) else {
+        // SAFETY: the caller's word.
+        return unsafe { libc::fexecve(fd, argv.cast(), envp.cast()) };
+    };
+    answer(|| {
+        let path = with_task(|task| task.path_of(number))?;
+        // SAFETY: the caller's word.
+        let argv = unsafe { strings(argv) }?;
+        // SAFETY: as above.
+        let environment = if envp.is_null() { Vec::new() } else { unsafe { strings(envp) }? };
+        become_program(&path, &argv, &environment)
+    })
+}
+
 /// The arguments of `execl`, up to the null pointer.
 ///
 /// # Safety
@@ -155,6 +198,22 @@ pub(crate) unsafe extern "C" fn execl_of(
         // SAFETY: the caller's word; the list is that of the call.
         let (path, argv) = unsafe { (text(path)?, arguments(first, &mut *list)?) };
         become_program(path, &argv, &environment())
+    })
+}
+
+/// `execlp` with its list.
+///
+/// # Safety
+/// As `nx_execlp`.
+pub(crate) unsafe extern "C" fn execlp_of(
+    name: *const c_char,
+    first: *const c_char,
+    list: *mut List,
+) -> c_int {
+    answer(|| {
+        // SAFETY: the caller's word; the list is that of the call.
+        let (name, argv) = unsafe { (text(name)?, arguments(first, &mut *list)?) };
+        each_path(name, |path| become_program(path, &argv, &environment()))
     })
 }
 

@@ -12,6 +12,7 @@ mod aio;
 mod aiocb;
 mod call;
 mod children;
+mod copying;
 mod dirent;
 mod driver;
 mod exec;
@@ -19,6 +20,7 @@ mod fcntl;
 mod generated;
 mod host;
 mod ioctl;
+mod limits;
 mod mman;
 mod mounts;
 mod names;
@@ -31,8 +33,10 @@ mod stat;
 mod statfs;
 mod stdio;
 mod temp;
+mod terminal;
 mod transfer;
 mod varargs;
+mod walk;
 mod window;
 
 // The plugins that are linked into the library.

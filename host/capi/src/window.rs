@@ -313,3 +313,49 @@ fn system_over_host(task: &Task, fd: c_int, to: u32, cloexec: bool) -> Result<Op
     }
     failure.map_or(Ok(old), Err)
 }
+
+/// Linux `close_range`, over numbers of both sides; with `CLOSE_RANGE_CLOEXEC` they are closed on execution.
+#[unsafe(no_mangle)]
+pub extern "C" fn nx_close_range(first: u32, last: u32, flags: c_int) -> c_int {
+    let on_execution = flags == libc::CLOSE_RANGE_CLOEXEC as c_int;
+    if first > last || flags != 0 && !on_execution {
+        return done(|| Err(Errno::EINVAL.into()));
+    }
+    // SAFETY: numbers only.
+    let system = |first: u32, last: u32| unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
+    let mut from = first;
+    for fd in first..=last.min(MAX_NUMBERS - 1) {
+        let number = fd as c_int;
+        let is_host = ours(number).is_some();
+        if !on_execution && !is_host {
+            number_went(number);
+        }
+        if is_child() || !is_host && !in_window(fd) {
+            if is_child() && is_host && !on_execution {
+                give_to_system(fd);
+            }
+            continue;
+        }
+        if from < fd {
+            system(from, fd - 1);
+        }
+        from = fd + 1;
+        if !on_execution {
+            nx_close(number);
+        } else if is_host {
+            let _ = with_task(|task| task.setfd(fd, libc::O_CLOEXEC as u32));
+        } else {
+            system(fd, fd);
+        }
+    }
+    if from <= last {
+        system(from, last);
+    }
+    0
+}
+
+/// glibc `closefrom`.
+#[unsafe(no_mangle)]
+pub extern "C" fn nx_closefrom(first: c_int) {
+    nx_close_range(u32::try_from(first).unwrap_or(0), u32::MAX, 0);
+}

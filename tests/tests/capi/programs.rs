@@ -48,6 +48,11 @@ fn every_call_of_poll_h_and_select_h_and_their_errors() {
 }
 
 #[test]
+fn calls_beside_nuttx_that_copy_describe_and_go_through_files() {
+    application("further");
+}
+
+#[test]
 fn signals_end_calls_that_wait() {
     application("signals");
 }
