@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -187,6 +188,31 @@ static void *waits(void *arg)
   return arg;
 }
 
+/* Every call that waits: what the program wrote is there. */
+static void ways_to_wait(void)
+{
+  pid_t pid;
+  int status;
+  siginfo_t info;
+  struct rusage usage;
+  posix_spawn_file_actions_t actions;
+  CLAIM(posix_spawn_file_actions_init(&actions) == 0 &&
+        posix_spawn_file_actions_addopen(&actions, 1, "/tmp/out", O_CREAT | O_WRONLY | O_TRUNC, 0600) == 0);
+  for (int way = 0; way < 4; way++) {
+    CLAIM(posix_spawn(&pid, TOOL, &actions, NULL, (char *[]){"tool", NULL}, NULL) == 0);
+    memset(&info, 0, sizeof info);
+    if (way == 0) CLAIM(wait3(&status, 0, &usage) == pid && status == 0);
+    if (way == 1) CLAIM(wait4(pid, &status, 0, &usage) == pid && status == 0 && usage.ru_maxrss > 0);
+    if (way == 2) CLAIM(waitid(P_PID, pid, &info, WEXITED | WNOWAIT) == 0);
+    if (way == 3) while (info.si_pid == 0) CLAIM(waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0);
+    if (way >= 2) CLAIM(info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == 0);
+    CLAIM(strcmp(all("/tmp/out"), "hello\n") == 0 && (way != 2 || (waitid(P_PGID, getpgrp(), &info, WEXITED) == 0 && info.si_pid == pid)));
+    FAILS(waitpid(pid, &status, 0), ECHILD);
+  }
+  FAILS(waitid(P_PID, pid, &info, 0), EINVAL);
+  CLAIM(posix_spawn_file_actions_destroy(&actions) == 0);
+}
+
 static void another_thread_waits(void)
 {
   pthread_t thread;
@@ -218,6 +244,14 @@ static void executing(void)
   IN_CHILD(execl(TOOL, "tool", "exit", "7", (char *)NULL), 7);
   IN_CHILD(execl(TOOL, "tool", "exit", "6", "more", "arguments", "than", "registers", "have", "room", (char *)NULL), 6);
   IN_CHILD(execle(TOOL, "tool", "exit", "5", (char *)NULL, no_environment), 5);
+  IN_CHILD(execlp("tool", "tool", "exit", "4", (char *)NULL), 4);
+  IN_CHILD(execlp("none", "none", (char *)NULL), 100);
+  IN_CHILD(execvpe("tool", env, no_environment), 8);
+  int tool = open(TOOL, O_RDONLY);
+  IN_CHILD(fexecve(tool, args, no_environment), 9);
+  FAILS(fexecve(999, args, no_environment), EBADF);
+  FAILS(execvpe(NULL, args, no_environment), EFAULT);
+  CLAIM(close(tool) == 0);
   IN_CHILD(execl("/tmp/bin/none", "x", (char *)NULL), 100);
   IN_CHILD(execl("/tmp/bin/plain", "x", (char *)NULL), 101);
   IN_CHILD(execvp("none", args), 100);
@@ -244,6 +278,7 @@ int main(int argc, char **argv)
   CLAIM(dprintf(fd, "no program") == 10 && close(fd) == 0);
   spawning();
   numbers_and_signals_of_the_program();
+  ways_to_wait();
   another_thread_waits();
   executing();
 

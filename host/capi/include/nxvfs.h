@@ -302,13 +302,13 @@ int nx_fchownat(int dir, const char *path, uid_t uid, gid_t gid, int flags);
 
 /* ---- sys/stat.h, utime.h ---- */
 
-/* POSIX stat. */
+/* POSIX stat. Errors: those of the path; EFAULT; EOVERFLOW never: sizes have 64 bits. */
 int nx_stat(const char *path, struct stat *out);
 
-/* POSIX lstat. */
+/* POSIX lstat: of a link, the link's own. Errors: as nx_stat. */
 int nx_lstat(const char *path, struct stat *out);
 
-/* POSIX fstat. */
+/* POSIX fstat. Errors: EBADF; EFAULT. */
 int nx_fstat(int fd, struct stat *out);
 
 /* POSIX fstatat: AT_SYMLINK_NOFOLLOW; with Linux's AT_EMPTY_PATH and an empty path as nx_fstat. Errors: EINVAL other flags. */

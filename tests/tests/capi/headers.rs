@@ -98,6 +98,45 @@ const OURS_ALONE: [&str; 12] = [
     "nx_unregister",
 ];
 
+/// Calls that applications make beside those of NuttX's list: each has its place in the library.
+const BESIDE: [&str; 27] = [
+    "close_range",
+    "closefrom",
+    "copy_file_range",
+    "execlp",
+    "execvpe",
+    "fexecve",
+    "fpathconf",
+    "ftw",
+    "futimes",
+    "glob",
+    "lutimes",
+    "mkostemps",
+    "mremap",
+    "nftw",
+    "pathconf",
+    "preadv2",
+    "pwritev2",
+    "realpath",
+    "sendfile",
+    "statx",
+    "tcgetattr",
+    "tcsetattr",
+    "ttyname",
+    "ttyname_r",
+    "wait3",
+    "wait4",
+    "waitid",
+];
+
+#[test]
+fn calls_beside_those_of_nuttx_have_their_place() {
+    let renamed: BTreeSet<String> = renamed().into_iter().map(|(plain, _)| plain).collect();
+    for name in BESIDE {
+        assert!(renamed.contains(name), "{name} would be the operating system's");
+    }
+}
+
 #[test]
 fn every_function_has_its_posix_name_and_no_name_leads_nowhere() {
     let (declared, renamed) = (declared(), renamed());
