@@ -53,6 +53,20 @@ fn the_header_stands_alone_and_every_function_is_explained() {
             })
             .unwrap();
         assert!(lines[at - 1].ends_with("*/"), "{name} has no comment above it");
+        let begin = (0..at).rev().find(|line| lines[*line].starts_with("/*")).unwrap();
+        let comment = lines[begin..at].join(" ").replace(" * ", " ").to_lowercase();
+        let told = [
+            "errors:",
+            "errors, in this order",
+            "answers",
+            "enotsup",
+            "never",
+            "fails in nothing",
+            "nothing of failures",
+            "nobody is told",
+            "0, or the error number",
+        ];
+        assert!(told.iter().any(|words| comment.contains(words)), "{name} does not say how it fails");
     }
 }
 
