@@ -26,6 +26,7 @@ mod mounts;
 mod names;
 mod poll;
 mod ready;
+mod reopen;
 mod select;
 mod signals;
 mod spawn;
