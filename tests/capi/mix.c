@@ -2,10 +2,12 @@
  * operating system's, and one that is a node. */
 #define _GNU_SOURCE
 #include "claim.h"
+#include <aio.h>
 #include <fcntl.h>
 #include <nxvfs.h>
 #include <poll.h>
 #include <pthread.h>
+#include <semaphore.h>
 #include <stdatomic.h>
 #include <sys/epoll.h>
 #include <sys/resource.h>
@@ -134,6 +136,38 @@ static void errors_of_sets_and_nodes(void)
   FAILS(nx_unregister("/own"), ENODEV);
 }
 
+static struct aiocb never;
+static sem_t there;
+
+static void *suspends(void *arg)
+{
+  const struct aiocb *list[] = {&never};
+  CLAIM(sem_post(&there) == 0 && aio_suspend(list, 1, NULL) == 0 && aio_error(&never) == ECANCELED);
+  return arg;
+}
+
+static void *waits(void *arg)
+{
+  char c;
+  CLAIM(sem_post(&there) == 0);
+  ssize_t got = read(reads[PIPE], &c, 1);
+  CLAIM(got == -1 && (errno == EINTR || errno == ESRCH || errno == EBADF));
+  return arg;
+}
+
+/* With the host end transfers that wait, whoever waits for them, and calls. */
+static void the_end_wakes(void)
+{
+  pthread_t one, two;
+  static char c;
+  never = (struct aiocb){.aio_fildes = reads[FIFO], .aio_buf = &c, .aio_nbytes = 1};
+  /* Opened so that it does not wait, it is made to. */
+  CLAIM(fcntl(reads[FIFO], F_SETFL, 0) == 0 && aio_read(&never) == 0 && sem_init(&there, 0, 0) == 0);
+  CLAIM(pthread_create(&one, NULL, suspends, NULL) == 0 && pthread_create(&two, NULL, waits, NULL) == 0);
+  CLAIM(sem_wait(&there) == 0 && sem_wait(&there) == 0 && nx_end() == 0);
+  CLAIM(pthread_join(one, NULL) == 0 && pthread_join(two, NULL) == 0 && aio_return(&never) == -1 && errno == ECANCELED);
+}
+
 int main(void)
 {
   nx_driver driver = {.size = sizeof driver, .read = dev_read, .poll = dev_poll};
@@ -147,5 +181,6 @@ int main(void)
   all_at_once();
   in_an_event_loop();
   errors_of_sets_and_nodes();
+  the_end_wakes();
   return well();
 }

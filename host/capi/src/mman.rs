@@ -28,7 +28,7 @@ impl Parts {
         let page = page();
         let end = at.saturating_add(len).checked_next_multiple_of(page).unwrap_or(at);
         let (mut others, mut from) = (Vec::new(), at - at % page);
-        for view in views.iter().cloned().chain([end..end]) {
+        for view in views.iter().cloned().chain(std::iter::once(end..end)) {
             if from < view.start {
                 others.push(from..view.start);
             }

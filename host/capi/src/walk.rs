@@ -32,6 +32,9 @@ pub struct Ftw {
 
 type Visit = unsafe extern "C" fn(*const c_char, *const libc::stat, c_int, *mut Ftw) -> c_int;
 
+/// Tells the program of a path, with its attributes, its kind and its level.
+type Tell<'a> = &'a dyn Fn(&[u8], &libc::stat, c_int, usize) -> c_int;
+
 /// A directory whose entries are being visited.
 struct Open {
     path: Vec<u8>,
@@ -42,7 +45,7 @@ struct Open {
 struct Walk<'a> {
     task: &'a Task,
     flags: c_int,
-    visit: &'a dyn Fn(&[u8], &libc::stat, c_int, usize) -> c_int,
+    visit: Tell<'a>,
     /// The volume that the walk began on.
     dev: Option<libc::dev_t>,
     /// Directories that were visited, where links are followed.
@@ -139,11 +142,7 @@ impl Walk<'_> {
 
 /// # Safety
 /// `path` is null or ends in NUL.
-unsafe fn walk(
-    path: *const c_char,
-    flags: c_int,
-    visit: &dyn Fn(&[u8], &libc::stat, c_int, usize) -> c_int,
-) -> c_int {
+unsafe fn walk(path: *const c_char, flags: c_int, visit: Tell<'_>) -> c_int {
     answer(|| {
         // SAFETY: the caller's word.
         let path = unsafe { text(path) }?;

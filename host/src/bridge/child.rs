@@ -93,13 +93,9 @@ impl Inheritance {
             // Kept until the command is gone.
             let _ = &self.held;
             self.steps.iter().try_for_each(Step::run)?;
-            match &self.mask {
-                // SAFETY: a set that is there; nothing else is told.
-                Some(mask) => {
-                    check(unsafe { libc::sigprocmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) })
-                }
-                None => Ok(()),
-            }
+            let Some(mask) = &self.mask else { return Ok(()) };
+            // SAFETY: a set that is there; nothing else is told.
+            check(unsafe { libc::sigprocmask(libc::SIG_SETMASK, mask, std::ptr::null_mut()) })
         };
         // SAFETY: system calls only, which a child of a process with threads may do; no memory is allocated or freed.
         unsafe { command.pre_exec(run) };

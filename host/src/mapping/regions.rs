@@ -81,7 +81,7 @@ impl Regions {
         let mut free = Vec::new();
         let mut at = pages.start;
         let within = self.within(pages.start, pages.len());
-        for next in within.into_iter().chain([pages.end..pages.end]) {
+        for next in within.into_iter().chain(std::iter::once(pages.end..pages.end)) {
             if at < next.start
                 && let Err(e) = reserve(&(at..next.start))
             {

@@ -81,7 +81,8 @@ impl Task {
     }
 
     /// Waits until one of them is over; `None` are passed over, and if there is none, there is nothing to wait for but
-    /// the time. POSIX `aio_suspend`. Errors: EAGAIN the time is over; EINTR the task ends.
+    /// the time. POSIX `aio_suspend`. Errors: EAGAIN the time is over; EINTR the task ends, or a signal's
+    /// handler ran.
     pub fn aio_suspend(&self, of: &[Option<&Aio>], timeout: Option<Duration>) -> Result<()> {
         // A time that no clock reaches is for ever.
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -99,7 +100,7 @@ impl Task {
     }
 
     /// Waits until all of them are over. POSIX `lio_listio` with `LIO_WAIT`. Errors: EIO one of them failed; EINTR the task
-    /// ends.
+    /// ends, or a signal's handler ran.
     pub fn aio_wait(&self, all: &[Arc<Aio>]) -> Result<()> {
         for aio in all {
             if !aio.is_over() {
