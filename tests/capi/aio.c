@@ -3,9 +3,13 @@
 #include "claim.h"
 #include <aio.h>
 #include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
 #include <semaphore.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static struct aiocb block(int fd, void *buf, size_t len, off_t offset)
@@ -161,6 +165,110 @@ static void transfers(const char *where)
   CLAIM(close(fd) == 0 && close(log) == 0 && close(reads) == 0);
 }
 
+static struct aiocb over;
+static atomic_int asked, hammering = 1;
+static void asks(int signal)
+{
+  (void)signal;
+  const struct aiocb *list[] = {&over};
+  struct timespec none = {0, 0};
+  if (aio_error(&over) != 0 || aio_suspend(list, 1, &none) != 0) _exit(7);
+  asked++;
+}
+
+static void *interrupts(void *main_thread)
+{
+  while (hammering) {
+    CLAIM(pthread_kill(*(pthread_t *)main_thread, SIGUSR1) == 0);
+    sched_yield();
+  }
+  return NULL;
+}
+
+/* A handler asks, wherever its thread is: within the library, or allocating. */
+static void handlers_ask(void)
+{
+  char buf[16];
+  pthread_t self = pthread_self(), thread;
+  int fd = open(ROM "/text", O_RDONLY), p[2];
+  struct sigaction action = {.sa_handler = asks, .sa_flags = SA_RESTART};
+  over = block(fd, buf, 4, 0);
+  CLAIM(aio_read(&over) == 0);
+  while (aio_error(&over) == EINPROGRESS) sched_yield();
+  CLAIM(sigaction(SIGUSR1, &action, NULL) == 0 && pipe(p) == 0 && pthread_create(&thread, NULL, interrupts, &self) == 0);
+  for (int i = 0; i < 500 || asked < 500; i++) {
+    struct aiocb cb = block(fd, buf, 9, 5), waits = block(p[0], buf, 1, 0);
+    const struct aiocb *list[] = {&cb};
+    CLAIM(aio_read(&cb) == 0 && aio_read(&waits) == 0);
+    while (aio_error(&cb) == EINPROGRESS) CLAIM(aio_suspend(list, 1, NULL) == 0 || errno == EINTR);
+    CLAIM(aio_return(&cb) == 9 && aio_cancel(p[0], &waits) == AIO_CANCELED);
+    free(malloc(100 + i % 1000));
+  }
+  hammering = 0;
+  CLAIM(pthread_join(thread, NULL) == 0 && aio_return(&over) == 4 && close(p[0]) == 0 && close(p[1]) == 0 && close(fd) == 0);
+}
+
+static atomic_int running, most;
+static void counts(union sigval value)
+{
+  int now = ++running, before = most;
+  while (before < now && !atomic_compare_exchange_weak(&most, &before, now)) {}
+  for (int i = 0; i < 100; i++) sched_yield();
+  running--;
+  sem_post(value.sival_ptr);
+}
+
+/* However many ends there are: a few threads tell of them. */
+static void notices_are_bounded(void)
+{
+  enum { MANY = 300 };
+  static struct aiocb all[MANY];
+  static char buf[MANY];
+  int fd = open(ROM "/text", O_RDONLY);
+  for (int i = 0; i < MANY; i++) {
+    all[i] = block(fd, &buf[i], 1, 0);
+    all[i].aio_sigevent.sigev_notify = SIGEV_THREAD;
+    all[i].aio_sigevent.sigev_notify_function = counts;
+    all[i].aio_sigevent.sigev_value.sival_ptr = &told;
+    CLAIM(aio_read(&all[i]) == 0);
+  }
+  for (int i = 0; i < MANY; i++) await();
+  CLAIM(most >= 1 && most <= 8);
+  for (int i = 0; i < MANY; i++) CLAIM(aio_return(&all[i]) == 1);
+  CLAIM(close(fd) == 0);
+}
+
+/* The state is the block's: a copy of it has none, and a child has no requests. */
+static void blocks(void)
+{
+  char buf[16];
+  int fd = open(ROM "/text", O_RDONLY), p[2], status;
+  struct aiocb cb;
+  memset(&cb, 0, sizeof cb);
+  cb.aio_fildes = fd, cb.aio_buf = buf, cb.aio_nbytes = 4;
+  /* All zeroes ask for signal 0, which is none. */
+  CLAIM(aio_read(&cb) == 0 && ended(&cb) == 4 && aio_read(&cb) == 0);
+  while (aio_error(&cb) == EINPROGRESS) sched_yield();
+  struct aiocb copy = cb;
+  CLAIM(aio_error(&copy) == EINVAL && aio_error(&cb) == 0);
+  FAILS(aio_return(&copy), EINVAL);
+  CLAIM(aio_return(&cb) == 4 && aio_error(&cb) == EINVAL);
+  cb.aio_fildes = 999, cb.aio_reqprio = -1;
+  FAILS(aio_read(&cb), EBADF);
+  CLAIM(pipe(p) == 0);
+  struct aiocb waits = block(p[0], buf, 1, 0);
+  CLAIM(aio_read(&waits) == 0);
+  pid_t child = fork();
+  if (child == 0) {
+    const struct aiocb *list[] = {&waits};
+    /* By a signal: a checker of memory would have a word about what threads had that the child does not have. */
+    raise(aio_error(&waits) == EINVAL && aio_return(&waits) == -1 && errno == EINVAL && aio_suspend(list, 1, NULL) == 0 &&
+          aio_read(&waits) == -1 && errno == ESRCH && aio_cancel(p[0], NULL) == -1 && errno == ESRCH ? SIGTERM : SIGKILL);
+  }
+  CLAIM(child > 0 && waitpid(child, &status, 0) == child && WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM && aio_error(&waits) == EINPROGRESS);
+  CLAIM(aio_cancel(p[0], &waits) == AIO_CANCELED && close(p[0]) == 0 && close(p[1]) == 0 && close(fd) == 0);
+}
+
 int main(void)
 {
   CLAIM(sem_init(&told, 0, 0) == 0);
@@ -168,6 +276,9 @@ int main(void)
   CLAIM(sigaction(SIGRTMIN, &action, NULL) == 0);
   mkdir(OWN, 0755);
   EACH_PLACE(transfers);
+  handlers_ask();
+  notices_are_bounded();
+  blocks();
 
   char buf[16];
   int text = open(ROM "/text", O_RDONLY), dir = open(ROM, O_RDONLY);

@@ -2,9 +2,11 @@
 #ifndef CLAIM_H
 #define CLAIM_H
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 /* Where a claim does not hold the program ends and says which and where. */
 static const char *place = "";
@@ -29,6 +31,18 @@ static inline const char *in(const char *where, const char *name)
   char *to = text[turn++ % 64];
   snprintf(to, sizeof text[0], "%s/%s", where, name);
   return to;
+}
+
+/* What a file holds. */
+static inline const char *all(const char *path)
+{
+  static char text[4096];
+  int fd = open(path, O_RDONLY);
+  CLAIM(fd >= 0);
+  ssize_t len = read(fd, text, sizeof text - 1);
+  CLAIM(len >= 0 && close(fd) == 0);
+  text[len] = 0;
+  return text;
 }
 
 #define EACH_PLACE(body) \

@@ -6,12 +6,21 @@
 #include <pthread.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 static void *writes(void *arg)
 {
   CLAIM(nx_write(*(int *)arg, "news", 4) == 4);
   return NULL;
+}
+
+/* How many of the operating system's there are below the window. */
+static int numbers(void)
+{
+  int count = 0;
+  for (int i = 0; i < 512; i++) count += fcntl(i, F_GETFD) >= 0;
+  return count;
 }
 
 int main(void)
@@ -40,6 +49,23 @@ int main(void)
   set[0].fd = 0;
   FAILS(nx_ready(set, 2), EBADF);
   FAILS(nx_ready(NULL, 1), EFAULT);
+
+  /* Whatever becomes of its number: nothing of the set is left. */
+  set[0].fd = other[0];
+  int before = numbers();
+  CLAIM((ready = nx_ready(set, 1)) >= 0 && numbers() > before);
+  pid_t child = fork();
+  if (child == 0)
+    _exit(nx_ready_look(ready, there, 4) == -1 && errno == ESRCH && nx_ready_end(ready) == -1 && nx_ready(set, 1) == -1 && nx_close(ready) == 0 ? 0 : 1);
+  int status;
+  CLAIM(child > 0 && waitpid(child, &status, 0) == child && status == 0 && nx_ready_look(ready, there, 4) == 1);
+  CLAIM(nx_close(ready) == 0 && numbers() == before);
+  FAILS(nx_ready_look(ready, there, 4), EBADF);
+  CLAIM((ready = nx_ready(set, 1)) >= 0 && nx_dup2(loop, ready) == ready && numbers() == before + 1);
+  FAILS(nx_ready_end(ready), EBADF);
+  CLAIM(nx_close(ready) == 0 && (ready = nx_ready(set, 1)) >= 0 && nx_dup2(other[0], ready) == ready && numbers() == before + 1);
+  FAILS(nx_ready_look(ready, there, 4), EBADF);
+  CLAIM(nx_close(ready) == 0 && numbers() == before);
 
   /* A socket in the tree. */
   CLAIM(socketpair(AF_UNIX, SOCK_STREAM, 0, sockets) == 0 && nx_register_descriptor("/dev/socket", sockets[0], 0600) == 0);

@@ -2,8 +2,10 @@
 #define _GNU_SOURCE
 #include "claim.h"
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -18,6 +20,13 @@ static int load(const volatile char *address)
 {
   int number = sigsetjmp(back, 1);
   if (number == 0) (void)*address;
+  return number;
+}
+
+static int store(volatile char *address)
+{
+  int number = sigsetjmp(back, 1);
+  if (number == 0) *address = 1;
   return number;
 }
 
@@ -117,11 +126,96 @@ static void memory_of_the_systems(void)
   free(heap);
 }
 
+/* A range that is partly the host's and partly not: all of it, or nothing. */
+static void mixes(const char *where)
+{
+  long page = sysconf(_SC_PAGESIZE);
+  const char *name = in(where, "mix");
+  int fd = open(name, O_CREAT | O_RDWR, 0600), reads = open(name, O_RDONLY), system = memfd_create("system", 0);
+  CLAIM(ftruncate(fd, 3 * page) == 0 && pwrite(fd, "view", 4, 0) == 4 && ftruncate(system, page) == 0);
+  char *all = mmap(NULL, 3 * page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), *middle = all + page;
+  CLAIM(all != MAP_FAILED && mmap(middle, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, system, 0) == middle);
+  memcpy(middle, "system", 6);
+  memcpy(all, "VIEW", 4);
+  CLAIM(msync(all, 3 * page, MS_SYNC) == 0 && madvise(all, 3 * page, MADV_WILLNEED) == 0 && madvise(all, 3 * page, MADV_DONTNEED) == 0);
+  CLAIM(memcmp(all, "VIEW", 4) == 0 && memcmp(middle, "system", 6) == 0);
+  FAILS(madvise(all, 3 * page, MADV_REMOVE), EINVAL);
+  CLAIM(memcmp(middle, "system", 6) == 0 && mprotect(all, 3 * page, PROT_NONE) == 0);
+  CLAIM(load(all) == SIGSEGV && load(middle) == SIGSEGV && load(middle + page) == SIGSEGV);
+  CLAIM(mprotect(all, 3 * page, PROT_READ | PROT_WRITE) == 0 && load(all) == 0 && load(middle) == 0);
+  /* A hole. */
+  CLAIM(munmap(middle, page) == 0);
+  FAILS(mprotect(all, 3 * page, PROT_NONE), ENOMEM);
+  FAILS(msync(all, 3 * page, MS_SYNC), ENOMEM);
+  CLAIM(load(all) == 0 && load(middle + page) == 0);
+  /* What a view does not allow is done to no page. */
+  CLAIM(mmap(middle, page, PROT_READ, MAP_SHARED | MAP_FIXED_NOREPLACE, reads, 0) == middle);
+  CLAIM(mmap(all, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == all && all[0] == 0);
+  FAILS(mprotect(all, 3 * page, PROT_NONE | PROT_READ | PROT_WRITE), EACCES);
+  CLAIM(store(all) == SIGSEGV && load(all) == 0);
+  /* A view is neither moved nor made longer. */
+  FAILS_TO_MAP(mremap(middle, page, 2 * page, MREMAP_MAYMOVE), EINVAL);
+  char *other = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  FAILS_TO_MAP(mremap(other, page, page, MREMAP_MAYMOVE | MREMAP_FIXED, middle), EINVAL);
+  other[0] = 'o';
+  CLAIM((other = mremap(other, page, 2 * page, MREMAP_MAYMOVE)) != MAP_FAILED && other[0] == 'o' && munmap(other, 2 * page) == 0);
+  FAILS(munmap(all + 1, 3 * page), EINVAL);
+  CLAIM(load(all) == 0 && munmap(all, 3 * page) == 0);
+  CLAIM(load(all) == SIGSEGV && load(middle) == SIGSEGV && load(middle + page) == SIGSEGV);
+  char buf[4];
+  CLAIM(pread(fd, buf, 4, 0) == 4 && memcmp(buf, "VIEW", 4) == 0 && close(fd) == 0 && close(reads) == 0 && close(system) == 0);
+}
+
+static atomic_int stop;
+static void *loads(void *address)
+{
+  while (!stop) (void)*(volatile char *)address;
+  return NULL;
+}
+
+/* What takes a view's place does so when nothing can fail any more, and in one step. */
+static void replacing(const char *where)
+{
+  long page = sysconf(_SC_PAGESIZE);
+  const char *name = in(where, "replaced");
+  int fd = open(name, O_CREAT | O_RDWR, 0600), reads = open(name, O_RDONLY), dir = open(where, O_RDONLY);
+  CLAIM(ftruncate(fd, 2 * page) == 0 && pwrite(fd, "first", 5, 0) == 5 && pwrite(fd, "second", 6, page) == 6);
+  char *view = mmap(NULL, page, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+  FAILS_TO_MAP(mmap(view, page, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED, reads, 0), EACCES);
+  FAILS_TO_MAP(mmap(view, page, PROT_READ, MAP_SHARED | MAP_FIXED, dir, 0), ENODEV);
+  FAILS_TO_MAP(mmap(view, page, PROT_READ, MAP_SHARED | MAP_FIXED, 999, 0), EBADF);
+  FAILS_TO_MAP(mmap(view, page, PROT_READ, MAP_SHARED | MAP_FIXED, -1, 0), EBADF);
+  FAILS_TO_MAP(mmap(view, page, PROT_READ, MAP_FIXED | MAP_ANONYMOUS, -1, 0), EINVAL);
+  FAILS_TO_MAP(mmap(view, page, PROT_READ, MAP_SHARED | MAP_FIXED, fd, -page), EINVAL);
+  FAILS_TO_MAP(mmap(view + 1, page, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0), EINVAL);
+  FAILS_TO_MAP(mmap(view + 1, page, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_ANONYMOUS, -1, 0), EINVAL);
+  /* Memory of the system's lies behind it: all or nothing. */
+  char *two = mmap(NULL, 3 * page, PROT_READ, MAP_SHARED, fd, 0);
+  CLAIM(mmap(two + page, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == two + page);
+  FAILS_TO_MAP(mmap(two, 2 * page, PROT_READ, MAP_SHARED | MAP_FIXED, fd, page), EEXIST);
+  CLAIM(memcmp(two, "first", 5) == 0 && munmap(two, 3 * page) == 0);
+  CLAIM(memcmp(view, "first", 5) == 0);
+  memcpy(view, "FIRST", 5);
+  pthread_t thread;
+  CLAIM(signal(SIGSEGV, SIG_DFL) != SIG_ERR && pthread_create(&thread, NULL, loads, view) == 0);
+  for (int i = 0; i < 200; i++) CLAIM(mmap(view, page, PROT_READ, MAP_SHARED | MAP_FIXED, fd, i % 2 * page) == view);
+  CLAIM(memcmp(view, "second", 6) == 0);
+  CLAIM(mmap(view, page, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED, -1, 0) == view && view[0] == 0);
+  stop = 1;
+  CLAIM(pthread_join(thread, NULL) == 0 && signal(SIGSEGV, on_fault) != SIG_ERR);
+  stop = 0;
+  char buf[5];
+  CLAIM(pread(fd, buf, 5, 0) == 5 && memcmp(buf, "FIRST", 5) == 0 && munmap(view, page) == 0);
+  CLAIM(close(fd) == 0 && close(reads) == 0 && close(dir) == 0);
+}
+
 int main(void)
 {
   struct sigaction action = {.sa_handler = on_fault};
   CLAIM(sigaction(SIGSEGV, &action, NULL) == 0 && sigaction(SIGBUS, &action, NULL) == 0 && mkdir(OWN, 0755) == 0);
   EACH_PLACE(sharing);
+  EACH_PLACE(mixes);
+  EACH_PLACE(replacing);
   in_place();
   memory_of_the_systems();
   return well();

@@ -2,25 +2,17 @@
 #define _GNU_SOURCE
 #include "claim.h"
 #include <fcntl.h>
+#include <pthread.h>
+#include <semaphore.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/socket.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define TOOL "/tmp/bin/tool"
-
-/* What a file holds. */
-static const char *all(const char *path)
-{
-  static char text[4096];
-  int fd = open(path, O_RDONLY);
-  CLAIM(fd >= 0);
-  ssize_t len = read(fd, text, sizeof text - 1);
-  CLAIM(len >= 0 && close(fd) == 0);
-  text[len] = 0;
-  return text;
-}
 
 /* Copies a file of the operating system's, inherited as a descriptor, into the tree. */
 static void bring(int from, const char *path)
@@ -129,6 +121,112 @@ static void spawning(void)
   FAILS(wait(NULL), ECHILD);
 }
 
+static int handled;
+static void on_signal(int number) { (void)number; handled++; }
+
+/* The tool's "open" of a number: 0 it has it, 1 it does not. */
+static int has(int fd, const posix_spawn_file_actions_t *actions)
+{
+  pid_t pid;
+  char number[16];
+  snprintf(number, sizeof number, "%d", fd);
+  CLAIM(posix_spawn(&pid, TOOL, actions, NULL, (char *[]){"tool", "open", number, NULL}, NULL) == 0);
+  return ended(pid) == 0;
+}
+
+static void numbers_and_signals_of_the_program(void)
+{
+  pid_t pid;
+  int s[2];
+  posix_spawn_file_actions_t actions;
+  CLAIM(socketpair(AF_UNIX, SOCK_STREAM, 0, s) == 0 && has(s[0], NULL));
+  /* A number of the operating system's is closed; one that is closed on execution is kept; one is copied to another. */
+  CLAIM(posix_spawn_file_actions_init(&actions) == 0 && posix_spawn_file_actions_addclose(&actions, s[0]) == 0);
+  CLAIM(!has(s[0], &actions) && has(s[1], &actions) && fcntl(s[0], F_GETFD) == 0);
+  CLAIM(posix_spawn_file_actions_destroy(&actions) == 0 && fcntl(s[0], F_SETFD, FD_CLOEXEC) == 0 && !has(s[0], NULL));
+  CLAIM(posix_spawn_file_actions_init(&actions) == 0 && posix_spawn_file_actions_adddup2(&actions, s[0], s[0]) == 0);
+  CLAIM(has(s[0], &actions) && fcntl(s[0], F_GETFD) == FD_CLOEXEC);
+  CLAIM(posix_spawn_file_actions_adddup2(&actions, s[0], 40) == 0 && posix_spawn_file_actions_adddup2(&actions, 40, 41) == 0 &&
+        posix_spawn_file_actions_addclose(&actions, 40) == 0);
+  CLAIM(has(41, &actions) && !has(40, &actions) && fcntl(41, F_GETFD) == -1);
+  CLAIM(posix_spawn_file_actions_destroy(&actions) == 0 && posix_spawn_file_actions_init(&actions) == 0);
+  /* Every number, as programs do it that want none. */
+  for (int i = 3; i < 1024; i++) CLAIM(posix_spawn_file_actions_addclose(&actions, i) == 0);
+  CLAIM(!has(s[1], &actions) && has(1, &actions) && close(s[0]) == 0 && close(s[1]) == 0);
+  CLAIM(posix_spawn_file_actions_destroy(&actions) == 0 && posix_spawn_file_actions_init(&actions) == 0);
+
+  /* The program begins with its mask, and nothing comes to this thread that it keeps away. */
+  posix_spawnattr_t attributes;
+  sigset_t mine, theirs, now;
+  struct sigaction action = {.sa_handler = on_signal};
+  sigemptyset(&mine), sigemptyset(&theirs);
+  sigaddset(&mine, SIGUSR1), sigaddset(&theirs, SIGUSR2), sigaddset(&theirs, SIGTERM);
+  CLAIM(sigaction(SIGUSR1, &action, NULL) == 0 && sigprocmask(SIG_BLOCK, &mine, NULL) == 0 && raise(SIGUSR1) == 0);
+  CLAIM(posix_spawn_file_actions_addopen(&actions, 1, "/tmp/out", O_CREAT | O_WRONLY | O_TRUNC, 0600) == 0);
+  CLAIM(posix_spawnattr_init(&attributes) == 0 && posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGMASK) == 0 &&
+        posix_spawnattr_setsigmask(&attributes, &theirs) == 0);
+  CLAIM(posix_spawn(&pid, TOOL, &actions, &attributes, (char *[]){"tool", "blocked", NULL}, NULL) == 0 && ended(pid) == 0);
+  CLAIM(strcmp(all("/tmp/out"), "12 15 ") == 0 && handled == 0);
+  CLAIM(sigprocmask(SIG_BLOCK, NULL, &now) == 0 && sigismember(&now, SIGUSR1) && !sigismember(&now, SIGTERM));
+  /* Without the attribute it has this thread's. */
+  CLAIM(posix_spawn(&pid, TOOL, &actions, NULL, (char *[]){"tool", "blocked", NULL}, NULL) == 0 && ended(pid) == 0);
+  CLAIM(strcmp(all("/tmp/out"), "10 ") == 0 && sigprocmask(SIG_UNBLOCK, &mine, NULL) == 0 && handled == 1);
+  CLAIM(posix_spawnattr_destroy(&attributes) == 0 && posix_spawn_file_actions_destroy(&actions) == 0);
+}
+
+enum { ROUNDS = 50 };
+static sem_t seen;
+
+/* Told of the end by another thread than the one that starts it: what the program wrote is there. */
+static void *waits(void *arg)
+{
+  int status;
+  for (int i = 0; i < ROUNDS; i++) {
+    while (wait(&status) < 0) CLAIM(errno == ECHILD);
+    CLAIM(status == 0 && strcmp(all("/tmp/out"), "hello\n") == 0 && sem_post(&seen) == 0);
+  }
+  return arg;
+}
+
+/* Every call that waits: what the program wrote is there. */
+static void ways_to_wait(void)
+{
+  pid_t pid;
+  int status;
+  siginfo_t info;
+  struct rusage usage;
+  posix_spawn_file_actions_t actions;
+  CLAIM(posix_spawn_file_actions_init(&actions) == 0 &&
+        posix_spawn_file_actions_addopen(&actions, 1, "/tmp/out", O_CREAT | O_WRONLY | O_TRUNC, 0600) == 0);
+  for (int way = 0; way < 4; way++) {
+    CLAIM(posix_spawn(&pid, TOOL, &actions, NULL, (char *[]){"tool", NULL}, NULL) == 0);
+    memset(&info, 0, sizeof info);
+    if (way == 0) CLAIM(wait3(&status, 0, &usage) == pid && status == 0);
+    if (way == 1) CLAIM(wait4(pid, &status, 0, &usage) == pid && status == 0 && usage.ru_maxrss > 0);
+    if (way == 2) CLAIM(waitid(P_PID, pid, &info, WEXITED | WNOWAIT) == 0);
+    if (way == 3) while (info.si_pid == 0) CLAIM(waitid(P_ALL, 0, &info, WEXITED | WNOHANG) == 0);
+    if (way >= 2) CLAIM(info.si_pid == pid && info.si_code == CLD_EXITED && info.si_status == 0);
+    CLAIM(strcmp(all("/tmp/out"), "hello\n") == 0 && (way != 2 || (waitid(P_PGID, getpgrp(), &info, WEXITED) == 0 && info.si_pid == pid)));
+    FAILS(waitpid(pid, &status, 0), ECHILD);
+  }
+  FAILS(waitid(P_PID, pid, &info, 0), EINVAL);
+  CLAIM(posix_spawn_file_actions_destroy(&actions) == 0);
+}
+
+static void another_thread_waits(void)
+{
+  pthread_t thread;
+  posix_spawn_file_actions_t actions;
+  CLAIM(sem_init(&seen, 0, 0) == 0 && pthread_create(&thread, NULL, waits, NULL) == 0);
+  CLAIM(posix_spawn_file_actions_init(&actions) == 0 &&
+        posix_spawn_file_actions_addopen(&actions, 1, "/tmp/out", O_CREAT | O_WRONLY | O_TRUNC, 0600) == 0);
+  for (int i = 0; i < ROUNDS; i++) {
+    CLAIM(posix_spawn(NULL, TOOL, &actions, NULL, (char *[]){"tool", NULL}, NULL) == 0);
+    while (sem_wait(&seen) != 0) CLAIM(errno == EINTR);
+  }
+  CLAIM(pthread_join(thread, NULL) == 0 && posix_spawn_file_actions_destroy(&actions) == 0);
+}
+
 /* Runs one of the family in a child made by vfork, which has nothing but that and _exit. */
 #define IN_CHILD(call, expected) \
   do { \
@@ -146,6 +244,14 @@ static void executing(void)
   IN_CHILD(execl(TOOL, "tool", "exit", "7", (char *)NULL), 7);
   IN_CHILD(execl(TOOL, "tool", "exit", "6", "more", "arguments", "than", "registers", "have", "room", (char *)NULL), 6);
   IN_CHILD(execle(TOOL, "tool", "exit", "5", (char *)NULL, no_environment), 5);
+  IN_CHILD(execlp("tool", "tool", "exit", "4", (char *)NULL), 4);
+  IN_CHILD(execlp("none", "none", (char *)NULL), 100);
+  IN_CHILD(execvpe("tool", env, no_environment), 8);
+  int tool = open(TOOL, O_RDONLY);
+  IN_CHILD(fexecve(tool, args, no_environment), 9);
+  FAILS(fexecve(999, args, no_environment), EBADF);
+  FAILS(execvpe(NULL, args, no_environment), EFAULT);
+  CLAIM(close(tool) == 0);
   IN_CHILD(execl("/tmp/bin/none", "x", (char *)NULL), 100);
   IN_CHILD(execl("/tmp/bin/plain", "x", (char *)NULL), 101);
   IN_CHILD(execvp("none", args), 100);
@@ -171,6 +277,9 @@ int main(int argc, char **argv)
   fd = open("/tmp/bin/text", O_CREAT | O_WRONLY, 0755);
   CLAIM(dprintf(fd, "no program") == 10 && close(fd) == 0);
   spawning();
+  numbers_and_signals_of_the_program();
+  ways_to_wait();
+  another_thread_waits();
   executing();
 
   /* With a file of the host as standard output this process serves it, and ends as the program does. */

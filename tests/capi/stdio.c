@@ -15,18 +15,6 @@ static int vd(int fd, const char *format, ...)
   return done;
 }
 
-/* What a file holds. */
-static const char *all(const char *path)
-{
-  static char text[4096];
-  int fd = open(path, O_RDONLY);
-  CLAIM(fd >= 0);
-  ssize_t len = read(fd, text, sizeof text - 1);
-  CLAIM(len >= 0 && close(fd) == 0);
-  text[len] = 0;
-  return text;
-}
-
 static void streams(const char *where)
 {
   const char *path = in(where, "stream");

@@ -1,4 +1,5 @@
 /* A program that runs from a mounted volume: does what its first argument says. */
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,6 +32,18 @@ int main(int argc, char **argv)
         return atoi(argv[2]);
     } else if (strcmp(what, "raise") == 0) {
         raise(atoi(argv[2]));
+    } else if (strcmp(what, "open") == 0) {
+        /* Whether it has a descriptor. */
+        return fcntl(atoi(argv[2]), F_GETFD) < 0;
+    } else if (strcmp(what, "blocked") == 0) {
+        /* Which signals it began with blocked. */
+        sigset_t set;
+        sigprocmask(SIG_BLOCK, NULL, &set);
+        for (int i = 1; i < 32; i++) {
+            if (sigismember(&set, i)) {
+                printf("%d ", i);
+            }
+        }
     } else if (strcmp(what, "both") == 0) {
         /* Unbuffered, in turns. */
         for (int i = 0; i < 3; i++) {

@@ -27,6 +27,8 @@ mod permissions;
 mod pipes;
 #[path = "interface/programs.rs"]
 mod programs;
+#[path = "interface/signals.rs"]
+mod signals;
 #[path = "interface/streams.rs"]
 mod streams;
 #[path = "interface/temporary.rs"]

@@ -10,7 +10,8 @@ use nxvfs_abi::Errno;
 
 /// The shim of the host's floor 0, with loom's primitives.
 mod sync {
-    pub(crate) use loom::sync::{Arc, Condvar, Mutex, MutexGuard};
+    pub(crate) use loom::sync::{Arc, Mutex};
+    use loom::sync::{Condvar, MutexGuard};
 
     /// Not modelled: it is only counted.
     pub(crate) type Ring = std::sync::Arc<dyn Fn() + Send + Sync>;
@@ -19,14 +20,32 @@ mod sync {
         mutex.lock().unwrap()
     }
 
-    /// The models have no clock: a time is either over, or for ever.
-    pub(crate) fn wait_until<'a, T>(
-        bell: &Condvar,
-        guard: MutexGuard<'a, T>,
-        until: Option<std::time::Instant>,
-    ) -> MutexGuard<'a, T> {
-        assert!(until.is_none());
-        bell.wait(guard).unwrap()
+    /// The models have no clock, and no signals: a time is either over, or for ever.
+    #[derive(Default)]
+    pub(crate) struct Gate(Mutex<bool>, Condvar);
+
+    impl Gate {
+        pub(crate) fn open(&self) {
+            *lock(&self.0) = true;
+            self.1.notify_all();
+        }
+
+        pub(crate) fn close(&self) {
+            *lock(&self.0) = false;
+        }
+
+        pub(crate) fn is_open(&self) -> bool {
+            *lock(&self.0)
+        }
+
+        pub(crate) fn sleep(&self, until: Option<std::time::Instant>) -> Result<(), nxvfs_abi::Errno> {
+            assert!(until.is_none());
+            let open = lock(&self.0);
+            if !*open {
+                drop(self.1.wait(open).unwrap());
+            }
+            Ok(())
+        }
     }
 
     macro_rules! global {

@@ -8,7 +8,9 @@
  * Functions may be called from any thread, and overlap. Where there is no host (before nx_boot, after nx_end, in a child
  * made by fork) what needs one is ESRCH, in addition to the errors that stand here. So are, in addition: EFAULT a pointer
  * that must not be NULL is; EBADF a descriptor that is not open; of functions with paths ENOENT (also the empty path),
- * ENOTDIR, EACCES, ELOOP, ENAMETOOLONG; EIO the volume was taken away by force or its driver is broken, and whatever else
+ * ENOTDIR, EACCES, ELOOP, ENAMETOOLONG; of functions that wait EINTR the host ends, another thread closes the descriptor, or a
+ * signal's handler ran that was installed without SA_RESTART (with it the call goes on, but for nx_poll and its kin and for
+ * what has a time-out, which end in any case); EIO the volume was taken away by force or its driver is broken, and whatever else
  * a file system answers. Strings end in NUL. Flags, modes, errno values, types and layouts are the C library's.
  *
  * nxvfs/posix.h gives these functions their POSIX names.
@@ -18,6 +20,7 @@
 
 #include <aio.h>
 #include <dirent.h>
+#include <glob.h>
 #include <poll.h>
 #include <signal.h>
 #include <spawn.h>
@@ -31,12 +34,17 @@
 #include <sys/statvfs.h>
 #include <sys/types.h>
 #include <sys/uio.h>
+#include <sys/wait.h>
 #include <time.h>
 
 #ifdef __cplusplus
 extern "C" {
 #endif
 
+struct FTW;
+struct rusage;
+struct statx;
+struct termios;
 struct timeval;
 struct utimbuf;
 
@@ -67,22 +75,22 @@ const char *nx_error(void);
 /* ---- fcntl.h, sys/file.h ---- */
 
 /* POSIX open; the mode counts only with O_CREAT, and must be given with it. Answers the lowest number of the window that is
- * free. Errors: EEXIST O_CREAT and O_EXCL, and it is there; EISDIR a directory for writing, or made; ENOTDIR O_DIRECTORY, and it
- * is none; ELOOP O_NOFOLLOW, and it is a link; EINVAL flags; EROFS; ENXIO a FIFO for writing with O_NONBLOCK that nobody reads, a
- * socket, a device node without a device; ENOSPC; EMFILE; EINTR; EPERM O_NOATIME of another's file. */
+ * free. Errors: EEXIST O_CREAT and O_EXCL, and it is there; EISDIR a directory for writing, or made; ENOTDIR O_DIRECTORY,
+ * and it is none; ELOOP O_NOFOLLOW, and it is a link; EINVAL flags; EROFS; ENXIO a FIFO for writing with O_NONBLOCK that
+ * nobody reads, a socket, a device node without a device; ENOSPC; EMFILE; EINTR; EPERM O_NOATIME of another's file. */
 int nx_open(const char *path, int flags, ... /* mode_t mode */);
 
 /* POSIX openat: relative paths begin at an open directory, or with AT_FDCWD at the working directory. Errors: as nx_open;
  * ENOTDIR `dir` is no directory. */
 int nx_openat(int dir, const char *path, int flags, ... /* mode_t mode */);
 
-/* POSIX creat: nx_open with O_WRONLY, O_CREAT and O_TRUNC. */
+/* POSIX creat: nx_open with O_WRONLY, O_CREAT and O_TRUNC. Errors: as nx_open. */
 int nx_creat(const char *path, mode_t mode);
 
-/* POSIX fcntl: F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL (O_APPEND, O_NONBLOCK, O_NOATIME), record locks of
- * this task by F_GETLK, F_SETLK, F_SETLKW, NX_F_GETPATH, F_GETPIPE_SZ, F_SETPIPE_SZ. Errors: EINVAL another command, a number
- * beyond the limit, a lock's type, whence or range; EMFILE; EAGAIN, EDEADLK, EINTR, ENOLCK, EOVERFLOW of locks; EBADF also a lock
- * that the access mode does not allow, or the size of what is no pipe; EBUSY, EPERM of F_SETPIPE_SZ. */
+/* POSIX fcntl: F_DUPFD, F_DUPFD_CLOEXEC, F_GETFD, F_SETFD, F_GETFL, F_SETFL (O_APPEND, O_NONBLOCK, O_NOATIME), record locks
+ * of this task by F_GETLK, F_SETLK, F_SETLKW, NX_F_GETPATH, F_GETPIPE_SZ, F_SETPIPE_SZ. Errors: EINVAL another command, a
+ * number beyond the limit, a lock's type, whence or range; EMFILE; EAGAIN, EDEADLK, EINTR, ENOLCK, EOVERFLOW of locks; EBADF
+ * also a lock that the access mode does not allow, or the size of what is no pipe; EBUSY, EPERM of F_SETPIPE_SZ. */
 int nx_fcntl(int fd, int command, ... /* arg */);
 
 /* POSIX lockf, on record locks from the position on. Errors: EAGAIN, EACCES (F_TEST) another task has it; EDEADLK; EINVAL;
@@ -104,8 +112,17 @@ int nx_posix_fadvise(int fd, off_t offset, off_t len, int advice);
 
 /* ---- unistd.h: descriptors ---- */
 
-/* POSIX close: the descriptor is free whatever is answered. Late errors of the file system come out here. */
+/* POSIX close: the descriptor is free whatever is answered. Late errors of the file system come out here.
+ * Errors: EBADF; what earlier writes failed with: EIO, ENOSPC. */
 int nx_close(int fd);
+
+/* Linux close_range, over numbers of both sides; flags 0, or CLOSE_RANGE_CLOEXEC. What the library itself has open of the
+ * operating system's (images of volumes and plugins) is closed too: but for between fork and exec, begin above it or leave it.
+ * Errors: EINVAL the range, other flags. */
+int nx_close_range(unsigned int first, unsigned int last, int flags);
+
+/* glibc closefrom: nx_close_range up to the last. Fails in nothing. */
+void nx_closefrom(int first);
 
 /* POSIX dup: the lowest free number of the same side. Errors: EMFILE. */
 int nx_dup(int fd);
@@ -126,10 +143,22 @@ int nx_pipe2(int fds[2], int flags);
 /* POSIX isatty: 1, or 0 with errno. Errors: ENOTTY. The host's consoles are terminals if standard input is one. */
 int nx_isatty(int fd);
 
+/* POSIX tcgetattr: of the host's consoles, the terminal of standard input. Errors: EBADF; ENOTTY. */
+int nx_tcgetattr(int fd, struct termios *out);
+
+/* POSIX tcsetattr, likewise. Errors: EBADF; ENOTTY; EINVAL. */
+int nx_tcsetattr(int fd, int when, const struct termios *wanted);
+
+/* POSIX ttyname: good until the thread's next call. NULL after a failure. Errors: EBADF; ENOTTY. */
+char *nx_ttyname(int fd);
+
+/* POSIX ttyname_r. Answers an error number: EBADF; ENOTTY; ERANGE. */
+int nx_ttyname_r(int fd, char *buf, size_t len);
+
 /* ---- unistd.h, sys/uio.h: transfers ---- */
 
-/* POSIX read. Errors: EBADF also not open for reading; EISDIR; EAGAIN nothing there now, O_NONBLOCK; EINTR the host ends, or
- * another thread closes the file; EINVAL the node cannot be read, or the length. A signal does not end it. */
+/* POSIX read. Errors: EBADF also not open for reading; EISDIR; EAGAIN nothing there now, O_NONBLOCK; EINTR; EINVAL
+ * the node cannot be read, or the length. */
 ssize_t nx_read(int fd, void *buf, size_t len);
 
 /* POSIX write. Errors: EBADF also not open for writing; EPIPE nobody reads (no signal, as NuttX); EAGAIN; EINTR; ENOSPC; EFBIG;
@@ -154,8 +183,22 @@ ssize_t nx_preadv(int fd, const struct iovec *list, int count, off_t offset);
 /* Linux pwritev. Errors: as nx_pwrite and nx_writev. */
 ssize_t nx_pwritev(int fd, const struct iovec *list, int count, off_t offset);
 
-/* POSIX lseek; also Linux's SEEK_DATA and SEEK_HOLE. Errors: EINVAL whence, or before the start; ESPIPE; EOVERFLOW; ENXIO no data
- * or hole follows. */
+/* Linux preadv2; offset -1 is the position. Errors: as nx_preadv; ENOTSUP flags. */
+ssize_t nx_preadv2(int fd, const struct iovec *list, int count, off_t offset, int flags);
+
+/* Linux pwritev2, likewise. Errors: as nx_pwritev; ENOTSUP flags. */
+ssize_t nx_pwritev2(int fd, const struct iovec *list, int count, off_t offset, int flags);
+
+/* Linux sendfile, from what has positions to anything, of either side; with a NULL `offset` from the position. May copy
+ * less. Errors: as nx_pread and nx_write; EINVAL a negative offset. */
+ssize_t nx_sendfile(int to, int from, off_t *offset, size_t len);
+
+/* Linux copy_file_range, between regular files of either side. May copy less. Errors: as nx_pread and nx_pwrite; EBADF also
+ * O_APPEND; EISDIR; EINVAL no regular file, flags, or ranges of one file that overlap; EOVERFLOW. */
+ssize_t nx_copy_file_range(int from, off_t *from_offset, int to, off_t *to_offset, size_t len, unsigned int flags);
+
+/* POSIX lseek; also Linux's SEEK_DATA and SEEK_HOLE. Errors: EINVAL whence, or before the start; ESPIPE; EOVERFLOW; ENXIO no
+ * data or hole follows. */
 off_t nx_lseek(int fd, off_t offset, int whence);
 
 /* POSIX truncate. Errors: EINVAL a negative length, or what has none; EISDIR; EROFS; EFBIG; ENOSPC. */
@@ -171,7 +214,7 @@ int nx_fsync(int fd);
 /* POSIX fdatasync. Errors: as nx_fsync. */
 int nx_fdatasync(int fd);
 
-/* Linux syncfs: the volume of the file. */
+/* Linux syncfs: the volume of the file. Errors: EBADF; EIO, ENOSPC late errors of earlier writes. */
 int nx_syncfs(int fd);
 
 /* POSIX sync: all volumes. Nobody is told of failures, but the log. */
@@ -217,22 +260,29 @@ int nx_renameat(int old_dir, const char *old_path, int new_dir, const char *new_
 /* Linux renameat2: RENAME_NOREPLACE, RENAME_EXCHANGE. Errors: as nx_rename; EEXIST; EINVAL other flags. */
 int nx_renameat2(int old_dir, const char *old_path, int new_dir, const char *new_path, unsigned int flags);
 
-/* ISO C remove: a directory as nx_rmdir, else nx_unlink. */
+/* ISO C remove: a directory as nx_rmdir, else nx_unlink. Errors: as those. */
 int nx_remove(const char *path);
 
-/* POSIX chdir: the working directory of the task, which has nothing to do with that of the process. */
+/* POSIX chdir: the working directory of the task, which has nothing to do with that of the process.
+ * Errors: those of the path; ENOTDIR also the last component. */
 int nx_chdir(const char *path);
 
 /* POSIX fchdir. Errors: ENOTDIR; EBADF also a descriptor of the operating system's. */
 int nx_fchdir(int fd);
 
-/* POSIX getcwd; with NULL as the C library: memory that the caller frees. NULL after a failure. Errors: ERANGE; EINVAL length 0;
- * ENOMEM. */
+/* POSIX getcwd; with NULL as the C library: memory that the caller frees. NULL after a failure. Errors: ERANGE; EINVAL
+ * length 0; ENOMEM. */
 char *nx_getcwd(char *buf, size_t len);
 
-/* POSIX realpath: without links, `.` and `..`; with a NULL `buf` memory that the caller frees. NULL after a failure. Errors: EINVAL a
- * NULL path; ENOMEM. */
+/* POSIX realpath: without links, `.` and `..`; with a NULL `buf` memory that the caller frees. NULL after a failure. Errors:
+ * EINVAL a NULL path; ENOMEM. */
 char *nx_realpath(const char *path, char *buf);
+
+/* POSIX pathconf; -1 without errno: no limit. Errors: EINVAL no such limit. */
+long nx_pathconf(const char *path, int name);
+
+/* POSIX fpathconf. Errors: EBADF; EINVAL. */
+long nx_fpathconf(int fd, int name);
 
 /* POSIX access: the task's user. Errors: EACCES; EROFS; EINVAL `want`. */
 int nx_access(const char *path, int want);
@@ -254,17 +304,21 @@ int nx_fchownat(int dir, const char *path, uid_t uid, gid_t gid, int flags);
 
 /* ---- sys/stat.h, utime.h ---- */
 
-/* POSIX stat. */
+/* POSIX stat. Errors: those of the path; EFAULT; EOVERFLOW never: sizes have 64 bits. */
 int nx_stat(const char *path, struct stat *out);
 
-/* POSIX lstat. */
+/* POSIX lstat: of a link, the link's own. Errors: as nx_stat. */
 int nx_lstat(const char *path, struct stat *out);
 
-/* POSIX fstat. */
+/* POSIX fstat. Errors: EBADF; EFAULT. */
 int nx_fstat(int fd, struct stat *out);
 
 /* POSIX fstatat: AT_SYMLINK_NOFOLLOW; with Linux's AT_EMPTY_PATH and an empty path as nx_fstat. Errors: EINVAL other flags. */
 int nx_fstatat(int dir, const char *path, struct stat *out, int flags);
+
+/* Linux statx: what nx_stat tells, whatever the mask asks for; AT_SYMLINK_NOFOLLOW, AT_EMPTY_PATH. Errors: EINVAL other
+ * flags, a reserved bit of the mask. */
+int nx_statx(int dir, const char *path, int flags, unsigned int mask, struct statx *out);
 
 /* POSIX mkdir. Errors: EEXIST; EROFS; ENOSPC; EMLINK. */
 int nx_mkdir(const char *path, mode_t mode);
@@ -296,11 +350,11 @@ int nx_fchmodat(int dir, const char *path, mode_t mode, int flags);
 /* POSIX umask; never fails. */
 mode_t nx_umask(mode_t mask);
 
-/* POSIX utimensat; a NULL `times` is the present, twice; UTIME_NOW, UTIME_OMIT. Errors: EINVAL nanoseconds or flags; EPERM not the
- * owner; EACCES both to the present, and no right to write; EROFS. */
+/* POSIX utimensat; a NULL `times` is the present, twice; UTIME_NOW, UTIME_OMIT. Errors: EINVAL nanoseconds or flags; EPERM
+ * not the owner; EACCES both to the present, and no right to write; EROFS. */
 int nx_utimensat(int dir, const char *path, const struct timespec times[2], int flags);
 
-/* NuttX utimens: nx_utimensat from the working directory, links followed. */
+/* NuttX utimens: nx_utimensat from the working directory, links followed. Errors: as nx_utimensat. */
 int nx_utimens(const char *path, const struct timespec times[2]);
 
 /* POSIX futimens. Errors: as nx_utimensat. */
@@ -320,16 +374,16 @@ int nx_utime(const char *path, const struct utimbuf *times);
 
 /* ---- sys/statfs.h, sys/statvfs.h ---- */
 
-/* Linux statfs: sizes of the volume. */
+/* Linux statfs: sizes of the volume. Errors: those of the path; EFAULT. */
 int nx_statfs(const char *path, struct statfs *out);
 
-/* Linux fstatfs. */
+/* Linux fstatfs. Errors: EBADF; EFAULT. */
 int nx_fstatfs(int fd, struct statfs *out);
 
-/* POSIX statvfs: sizes and options of the volume. */
+/* POSIX statvfs: sizes and options of the volume. Errors: as nx_statfs. */
 int nx_statvfs(const char *path, struct statvfs *out);
 
-/* POSIX fstatvfs. */
+/* POSIX fstatvfs. Errors: as nx_fstatfs. */
 int nx_fstatvfs(int fd, struct statvfs *out);
 
 /* ---- dirent.h ---- */
@@ -350,13 +404,15 @@ struct dirent *nx_readdir(nx_dir *dir);
 /* POSIX readdir_r; NULL in `*result` is the end. Answers an error number. Errors: as nx_readdir. */
 int nx_readdir_r(nx_dir *dir, struct dirent *entry, struct dirent **result);
 
-/* POSIX rewinddir. */
+/* POSIX rewinddir. Says nothing of failures; NULL leaves EBADF in errno. */
 void nx_rewinddir(nx_dir *dir);
 
-/* POSIX seekdir: to what nx_telldir told; costs nothing. */
+/* POSIX seekdir: to what nx_telldir told; costs nothing.
+ * A position that nobody told is the start. Says nothing of failures; NULL leaves
+ * EBADF in errno. */
 void nx_seekdir(nx_dir *dir, long position);
 
-/* POSIX telldir: good as long as the directory is there, whatever else comes and goes. */
+/* POSIX telldir: good as long as the directory is there, whatever else comes and goes. Errors: EBADF NULL. */
 long nx_telldir(nx_dir *dir);
 
 /* POSIX dirfd. Errors: EINVAL NULL. */
@@ -389,22 +445,30 @@ int nx_pselect(int count, fd_set *reads, fd_set *writes, fd_set *others, const s
 
 /* ---- sys/ioctl.h ---- */
 
-/* POSIX ioctl. The commands of nxvfs/ioctl.h, and of Linux's: FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCOUTQ (FIONWRITE), BLKSSZGET,
- * BLKGETSIZE64, BLKFLSBUF. What the argument is: as the host knows it, else as the number's size says (_IOR, _IOW), else a value.
- * Structs that begin with their size must say it. Errors: ENOTTY; EINVAL a struct's size; ENXIO not in place; the driver's. */
+/* POSIX ioctl. The commands of nxvfs/ioctl.h, and of Linux's: FIONREAD, FIONBIO, FIOCLEX, FIONCLEX, TIOCOUTQ (FIONWRITE),
+ * BLKSSZGET, BLKGETSIZE64, BLKFLSBUF. What the argument is: as the host knows it, else as the number's size says (_IOR,
+ * _IOW), else a value. Structs that begin with their size must say it. Errors: ENOTTY; EINVAL a struct's size; ENXIO not in
+ * place; the driver's. */
 int nx_ioctl(int fd, unsigned long command, ... /* arg */);
 
 /* ---- sys/mman.h ---- */
 
 /* POSIX mmap: a file of the host's in place on its medium, or through one copy for all; the offset need not be a page's. A
- * descriptor of the operating system's, and MAP_ANONYMOUS, are the operating system's. MAP_FAILED after a failure. Errors, in
- * this order: EBADF; EINVAL; EACCES; ENODEV; EOVERFLOW; ENXIO; EROFS; EEXIST; ENOMEM. */
+ * descriptor of the operating system's, and MAP_ANONYMOUS, are the operating system's. MAP_FIXED replaces views in one step,
+ * once nothing but memory can be wanting; memory of the operating system's is replaced by its own only (EEXIST). MAP_FAILED
+ * after a failure. Errors, in this order: EBADF; EINVAL; EACCES; ENODEV; EOVERFLOW; ENXIO; EROFS; EEXIST; ENOMEM. */
 void *nx_mmap(void *address, size_t len, int prot, int flags, int fd, off_t offset);
 
-/* POSIX munmap: every page that holds any byte of the range. What was stored into shared views is brought back. Errors: EINVAL. */
+/* POSIX munmap: every page that holds any byte of the range, whosever it is. What was stored into shared views is brought back.
+ * Errors: EINVAL; ENOMEM. */
 int nx_munmap(void *address, size_t len);
 
-/* POSIX mprotect. Errors: EINVAL; ENOMEM not mapped; EACCES what the descriptor did not allow. */
+/* Linux mremap, of the operating system's pages. MAP_FAILED after a failure. Errors: EINVAL views of the host's, which are
+ * neither moved nor made longer, in the old or the new place; the operating system's. */
+void *nx_mremap(void *old, size_t old_len, size_t new_len, int flags, ... /* void *new_address */);
+
+/* POSIX mprotect, of a mix too: refused before a page is changed. Errors: EINVAL; EACCES what the descriptor did not allow;
+ * ENOMEM not mapped. */
 int nx_mprotect(void *address, size_t len, int prot);
 
 /* POSIX msync: MS_ASYNC, MS_SYNC, MS_INVALIDATE. Errors: EINVAL; ENOMEM not mapped; the file system's. */
@@ -425,7 +489,7 @@ int nx_posix_madvise(void *address, size_t len, int advice);
  * ENOTBLK no such device; ENOTDIR; EBUSY the device is in use, or files are open for writing; EROFS. */
 int nx_mount(const char *source, const char *target, const char *fs, unsigned long flags, const void *data);
 
-/* Unmounts the volume on `target`: nx_umount2 without flags. */
+/* Unmounts the volume on `target`: nx_umount2 without flags. Errors: as nx_umount2. */
 int nx_umount(const char *target);
 
 /* Unmounts the volume on `target` as umount2(2), with MNT_FORCE, MNT_DETACH, MNT_EXPIRE and UMOUNT_NOFOLLOW. Errors: EBUSY
@@ -445,13 +509,14 @@ FILE *nx_fdopen(int fd, const char *mode);
 
 /* C freopen: the stream leads to another file; with path NULL to the same one in another mode. A stream of the operating
  * system's is closed, and the answer is another one; of stdin, stdout and stderr the variable leads to it, and the number to
- * the file. NULL after a failure, which closes the stream, but for those three of the operating system's. Errors: as nx_fopen. */
+ * the file. NULL after a failure, which closes the stream, but for those three of the operating system's. Errors: as
+ * nx_fopen. */
 FILE *nx_freopen(const char *path, const char *mode, FILE *stream);
 
-/* POSIX fileno, of streams of both sides. */
+/* POSIX fileno, of streams of both sides. Errors: EBADF a stream without a descriptor; EFAULT NULL. */
 int nx_fileno(FILE *stream);
 
-/* glibc fileno_unlocked: nx_fileno. */
+/* glibc fileno_unlocked: nx_fileno. Errors: as nx_fileno. */
 int nx_fileno_unlocked(FILE *stream);
 
 /* C tmpfile: in /tmp, without a name. NULL after a failure. Errors: as nx_mkstemp. */
@@ -461,36 +526,36 @@ FILE *nx_tmpfile(void);
  * changes. NULL after a failure. Errors: as nx_mktemp. */
 char *nx_tmpnam(char *buf);
 
-/* glibc tmpnam_r: nx_tmpnam, and NULL for NULL. */
+/* glibc tmpnam_r: nx_tmpnam, and NULL for NULL. Errors: as nx_tmpnam. */
 char *nx_tmpnam_r(char *buf);
 
-/* POSIX tempnam: in $TMPDIR, `dir` or /tmp, the first that is a directory; the name begins with up to five bytes of `prefix`. The
- * caller frees it. NULL after a failure. Errors: ENOENT none is a directory; ENOMEM; as nx_mktemp. */
+/* POSIX tempnam: in $TMPDIR, `dir` or /tmp, the first that is a directory; the name begins with up to five bytes of
+ * `prefix`. The caller frees it. NULL after a failure. Errors: ENOENT none is a directory; ENOMEM; as nx_mktemp. */
 char *nx_tempnam(const char *dir, const char *prefix);
 
 /* POSIX dprintf, to descriptors of both sides: one write, if the file takes it at once. Errors: as nx_write; EOVERFLOW. */
 int nx_dprintf(int fd, const char *format, ...);
 
-/* POSIX vdprintf: nx_dprintf with a list. */
+/* POSIX vdprintf: nx_dprintf with a list. Errors: as nx_dprintf. */
 int nx_vdprintf(int fd, const char *format, va_list list);
 
-/* C11 gets_s: a line of standard input, without its end. NULL at the end, or after a failure. Errors: ERANGE a longer line, which
- * is gone then, and `buf` is empty; EINVAL length 0. gets itself is refused: it cannot know how long its buffer is. */
+/* C11 gets_s: a line of standard input, without its end. NULL at the end, or after a failure. Errors: ERANGE a longer line,
+ * which is gone then, and `buf` is empty; EINVAL length 0. gets itself is refused: it cannot know how long its buffer is. */
 char *nx_gets_s(char *buf, size_t len);
 
 /* ---- stdlib.h ---- */
 
-/* POSIX mkstemp: makes a file, mode 0600, opens it for reading and writing, and puts its name in `pattern`, whose last six bytes
- * must be XXXXXX and are replaced at random. Errors: EINVAL the pattern; EEXIST; as nx_open. */
+/* POSIX mkstemp: makes a file, mode 0600, opens it for reading and writing, and puts its name in `pattern`, whose last six
+ * bytes must be XXXXXX and are replaced at random. Errors: EINVAL the pattern; EEXIST; as nx_open. */
 int nx_mkstemp(char *pattern);
 
-/* glibc mkstemps: nx_mkstemp with `suffix` bytes after XXXXXX. */
+/* glibc mkstemps: nx_mkstemp with `suffix` bytes after XXXXXX. Errors: as nx_mkstemp. */
 int nx_mkstemps(char *pattern, int suffix);
 
-/* POSIX mkostemp: nx_mkstemp with more flags of nx_open. */
+/* POSIX mkostemp: nx_mkstemp with more flags of nx_open. Errors: as nx_mkstemp; EINVAL flags. */
 int nx_mkostemp(char *pattern, int flags);
 
-/* glibc mkostemps: both. */
+/* glibc mkostemps: both. Errors: as nx_mkostemp. */
 int nx_mkostemps(char *pattern, int suffix, int flags);
 
 /* POSIX mkdtemp: makes a directory, mode 0700. NULL after a failure. Errors: EINVAL the pattern; EEXIST; as nx_mkdir. */
@@ -502,13 +567,15 @@ char *nx_mktemp(char *pattern);
 /* ---- aio.h ---- */
 
 /* POSIX aio_read. Several go on at a time; the position of the descriptor does not move; what has no position ignores the
- * offset and is read in the order of the calls. SIGEV_NONE, SIGEV_SIGNAL (code SI_ASYNCIO), SIGEV_THREAD (its attributes are
- * ignored). Closing the last descriptor ends a transfer that waits with ECANCELED, and else changes nothing. A descriptor of the
- * operating system's goes to the C library. Errors: EBADF also not open for that; EAGAIN too many (4096) are under way; EINVAL
- * the offset, the length, the priority (0 to 20, and without effect), the notice, or the block's last request is not over. */
+ * offset and is read in the order of the calls. SIGEV_NONE, SIGEV_SIGNAL (code SI_ASYNCIO; signal 0 is none), SIGEV_THREAD
+ * (its attributes are ignored; at most 8 functions run at a time). How a request stands lies in the block, in fields of the
+ * C library's that POSIX does not name: so it must stay where it is until its result is taken. Closing the last descriptor
+ * ends a transfer that waits with ECANCELED, and else changes nothing. A descriptor of the operating system's goes to the C
+ * library. Errors: EBADF also not open for that, before all others; EAGAIN too many (4096) are under way; EINVAL the offset,
+ * the length, the priority (0 to 20, and without effect), the notice, or the block's last request is not over. */
 int nx_aio_read(struct aiocb *block);
 
-/* POSIX aio_write: likewise; with O_APPEND at the end, in the order of the calls. */
+/* POSIX aio_write: likewise; with O_APPEND at the end, in the order of the calls. Errors: as nx_aio_read. */
 int nx_aio_write(struct aiocb *block);
 
 /* POSIX aio_fsync, O_SYNC or O_DSYNC: after everything of the file that was asked for before. Errors: as nx_aio_write; EINVAL
@@ -519,34 +586,36 @@ int nx_aio_fsync(int op, struct aiocb *block);
  * signals. */
 int nx_aio_error(const struct aiocb *block);
 
-/* POSIX aio_return: the result, once; -1 also sets errno. May be called by a handler of signals. Errors: EINVAL it is not over, or
- * was asked for before. */
+/* POSIX aio_return: the result, once; -1 also sets errno. May be called by a handler of signals. Errors: EINVAL it is not
+ * over, or was asked for before. */
 ssize_t nx_aio_return(struct aiocb *block);
 
-/* POSIX aio_suspend: until one of them is over. Errors: EAGAIN the time is over; EINTR the host ends; EINVAL blocks of both
- * sides. */
+/* POSIX aio_suspend: until one of them is over. May be called by a handler of signals. Errors: EAGAIN the time is over;
+ * EINTR; EINVAL blocks of both sides. */
 int nx_aio_suspend(const struct aiocb *const list[], int count, const struct timespec *timeout);
 
-/* POSIX aio_cancel: AIO_CANCELED, AIO_NOTCANCELED, AIO_ALLDONE. What waits, also for news, is cancelled. Errors: EINVAL the block
- * has another descriptor. */
+/* POSIX aio_cancel: AIO_CANCELED, AIO_NOTCANCELED, AIO_ALLDONE. What waits, also for news, is cancelled. Errors: EINVAL the
+ * block has another descriptor. */
 int nx_aio_cancel(int fd, struct aiocb *block);
 
-/* POSIX lio_listio: LIO_WAIT, LIO_NOWAIT; LIO_READ, LIO_WRITE, LIO_NOP. Errors: EIO one failed, whose nx_aio_error tells; EAGAIN;
- * EINVAL the mode, an opcode, more than 4096, blocks of both sides; EINTR the host ends. */
+/* POSIX lio_listio: LIO_WAIT, LIO_NOWAIT; LIO_READ, LIO_WRITE, LIO_NOP. Errors: EIO one failed, whose nx_aio_error tells;
+ * EAGAIN; EINVAL the mode, an opcode, more than 4096, blocks of both sides; EINTR of LIO_WAIT: the requests go on. */
 int nx_lio_listio(int mode, struct aiocb *const list[], int count, struct sigevent *event);
 
 /* ---- spawn.h, unistd.h, sys/wait.h: programs ---- */
 
-/* POSIX posix_spawn of a program of the host's tree: ELF, or a script whose interpreter is in the tree. Its standard streams may
- * be files of the host (through pipes: without a position, and read ahead), also by file actions; other numbers only as they
- * are inherited. Attributes: POSIX_SPAWN_SETPGROUP and POSIX_SPAWN_SETSIGMASK. The program's user, working directory and names
+/* POSIX posix_spawn of a program of the host's tree: ELF, or a script whose interpreter is in the tree. Its standard streams
+ * may be files of the host (through pipes: without a position, and read ahead), also by file actions; other numbers are the
+ * operating system's alone: they are inherited, closed, copied, and kept by nx_posix_spawn_file_actions_adddup2 of a number
+ * to itself. Attributes: POSIX_SPAWN_SETPGROUP and POSIX_SPAWN_SETSIGMASK. The program's user, working directory and names
  * are the operating system's. envp NULL is this process's. Answers an error number: EACCES it may not be executed; ENOEXEC;
- * ENOENT also the interpreter; ELOOP; EBADF, and the errors of nx_open, of file actions; ENOTSUP other attributes, other numbers;
- * E2BIG; ENOMEM; EAGAIN. */
+ * ENOENT also the interpreter; ELOOP; EBADF, and the errors of nx_open, of file actions; ENOTSUP other attributes, a file of
+ * the host's by another number than 0, 1 and 2; E2BIG; ENOMEM; EAGAIN. */
 int nx_posix_spawn(pid_t *pid, const char *path, const posix_spawn_file_actions_t *actions,
                    const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
 
-/* POSIX posix_spawnp: nx_posix_spawn, a name without a slash by $PATH in the host's tree. */
+/* POSIX posix_spawnp: nx_posix_spawn, a name without a slash by $PATH in the host's tree. Answers an error number: as
+ * nx_posix_spawn. */
 int nx_posix_spawnp(pid_t *pid, const char *name, const posix_spawn_file_actions_t *actions,
                     const posix_spawnattr_t *attributes, char *const argv[], char *const envp[]);
 
@@ -560,13 +629,15 @@ int nx_posix_spawn_file_actions_destroy(posix_spawn_file_actions_t *actions);
 int nx_posix_spawn_file_actions_addopen(posix_spawn_file_actions_t *actions, int fd, const char *path, int flags,
                                         mode_t mode);
 
-/* POSIX posix_spawn_file_actions_addclose. A standard stream that is closed is empty. Answers an error number: EBADF, EINVAL. */
+/* POSIX posix_spawn_file_actions_addclose. A standard stream that is closed is empty. Answers an error number: EBADF,
+ * EINVAL. */
 int nx_posix_spawn_file_actions_addclose(posix_spawn_file_actions_t *actions, int fd);
 
 /* POSIX posix_spawn_file_actions_adddup2. Answers an error number: EBADF, EINVAL. */
 int nx_posix_spawn_file_actions_adddup2(posix_spawn_file_actions_t *actions, int fd, int to);
 
-/* glibc's further actions: a working directory is not the host's to give, nor are other numbers or a terminal. Answer ENOTSUP. */
+/* glibc's further actions: a working directory is not the host's to give, nor are other numbers or a terminal. Answer
+ * ENOTSUP. */
 int nx_posix_spawn_file_actions_addchdir_np(posix_spawn_file_actions_t *actions, const char *path);
 
 /* glibc, likewise: ENOTSUP. */
@@ -578,44 +649,81 @@ int nx_posix_spawn_file_actions_addclosefrom_np(posix_spawn_file_actions_t *acti
 /* glibc, likewise: ENOTSUP. */
 int nx_posix_spawn_file_actions_addtcsetpgrp_np(posix_spawn_file_actions_t *actions, int fd);
 
-/* POSIX execve. If standard streams are files of the host this process stays to serve them, and ends as the program does. In a
- * child made by vfork it works without those (ENOTSUP); in one made by fork it is ESRCH. Errors: as nx_posix_spawn. */
+/* POSIX execve. If standard streams are files of the host this process stays to serve them, and ends as the program does:
+ * the program is its child then, with another number. Nothing of this process ends before: other threads go on, descriptors
+ * stay open, and signals that are sent to it do not reach the program (docs/c-library.md). In a child made by vfork it works
+ * without those (ENOTSUP); in one made by fork it is ESRCH. Errors: as nx_posix_spawn. */
 int nx_execve(const char *path, char *const argv[], char *const envp[]);
 
-/* POSIX execv: nx_execve with this process's environment. */
+/* POSIX fexecve: by the path that the file has now. Errors: as nx_execve; EBADF. */
+int nx_fexecve(int fd, char *const argv[], char *const envp[]);
+
+/* POSIX execv: nx_execve with this process's environment. Errors: as nx_execve. */
 int nx_execv(const char *path, char *const argv[]);
 
-/* POSIX execvp: nx_execv, a name without a slash by $PATH in the host's tree. */
+/* POSIX execvp: nx_execv, a name without a slash by $PATH in the host's tree. Errors: as
+ * nx_execve. */
 int nx_execvp(const char *name, char *const argv[]);
 
-/* POSIX execl: nx_execv with arguments up to NULL. */
+/* glibc execvpe: nx_execve, a name without a slash by $PATH in the host's tree. Errors: as
+ * nx_execve. */
+int nx_execvpe(const char *name, char *const argv[], char *const envp[]);
+
+/* POSIX execlp: nx_execvp with arguments up to NULL. Errors: as nx_execve. */
+int nx_execlp(const char *name, const char *arg, ...);
+
+/* POSIX execl: nx_execv with arguments up to NULL. Errors: as nx_execve. */
 int nx_execl(const char *path, const char *arg, ...);
 
-/* POSIX execle: nx_execve with arguments up to NULL, and the environment. */
+/* POSIX execle: nx_execve with arguments up to NULL, and the environment. Errors: as nx_execve. */
 int nx_execle(const char *path, const char *arg, ...);
 
 /* POSIX waitpid: also what a program wrote is in its files then. Errors: the operating system's. */
 pid_t nx_waitpid(pid_t pid, int *status, int options);
 
-/* POSIX wait: nx_waitpid of any child. */
+/* POSIX wait: nx_waitpid of any child. Errors: as nx_waitpid. */
 pid_t nx_wait(int *status);
+
+/* POSIX waitid: likewise, also with WNOWAIT. Errors: the operating system's. */
+int nx_waitid(int kind, unsigned int id, siginfo_t *info, int options);
+
+/* BSD wait3: nx_wait4 of any child. Errors: as nx_wait4. */
+pid_t nx_wait3(int *status, int options, struct rusage *usage);
+
+/* BSD wait4: nx_waitpid, and what the child used. Errors: the operating system's. */
+pid_t nx_wait4(pid_t pid, int *status, int options, struct rusage *usage);
+
+/* ---- ftw.h, glob.h ---- */
+
+/* POSIX nftw: FTW_PHYS, FTW_MOUNT, FTW_DEPTH. It keeps no descriptor open, however many `most` allows. Answers what the
+ * function answered, if not 0. Errors: EINVAL other flags; ENOENT; EACCES. */
+int nx_nftw(const char *path, int (*visit)(const char *path, const struct stat *stat, int kind, struct FTW *place), int most,
+            int flags);
+
+/* SUSv2 ftw: links are followed. Errors: as nx_nftw. */
+int nx_ftw(const char *path, int (*visit)(const char *path, const struct stat *stat, int kind), int most);
+
+/* POSIX glob: the C library's, on the host's directories; globfree frees. Answers 0, GLOB_NOMATCH, GLOB_ABORTED,
+ * GLOB_NOSPACE. */
+int nx_glob(const char *pattern, int flags, int (*on_error)(const char *path, int error), glob_t *out);
 
 /* ---- event loops ---- */
 
 /* Answers a descriptor of the operating system's that becomes readable when something that is waited for becomes true of the
- * host's descriptors in `fds`, and stays so until nx_ready_look finds nothing. For epoll and its kin; nobody reads from it, and
- * nx_ready_end ends it. Errors: EBADF a descriptor of the operating system's; EINVAL too many; EMFILE. */
+ * host's descriptors in `fds`, and stays so until nx_ready_look finds nothing. For epoll and its kin; nobody reads from it;
+ * nx_ready_end ends it, as does whatever else closes the number through this library. Errors: EBADF a descriptor of the
+ * operating system's; EINVAL too many; EMFILE. */
 int nx_ready(const struct pollfd *fds, nfds_t count);
 
-/* What is true now of how many descriptors of the set; the first `count` of them are put in `fds`. Never waits. Errors: EBADF it is
- * no set. */
+/* What is true now of how many descriptors of the set; the first `count` of them are put in `fds`. Never waits. Errors:
+ * EBADF it is no set. */
 int nx_ready_look(int ready, struct pollfd *fds, nfds_t count);
 
 /* Ends a set and closes its descriptor. Errors: EBADF it is none. */
 int nx_ready_end(int ready);
 
-/* Makes a node of a descriptor of the operating system's (a socket, a pipe, a terminal), which is duplicated: it is read, written and
- * waited for as any node. Errors: EINVAL the path, or a descriptor of the host's; EEXIST; EPERM inside a volume. */
+/* Makes a node of a descriptor of the operating system's (a socket, a pipe, a terminal), which is duplicated: it is read,
+ * written and waited for as any node. Errors: EINVAL the path, or a descriptor of the host's; EEXIST; EPERM inside a volume. */
 int nx_register_descriptor(const char *path, int fd, mode_t mode);
 
 /* ---- nodes of the program's own ---- */

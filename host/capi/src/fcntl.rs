@@ -236,6 +236,9 @@ pub extern "C" fn nx_posix_fallocate(fd: c_int, offset: i64, len: i64) -> c_int 
     number(|| {
         with_task(|task| {
             let file = task.file(fd)?;
+            if !file.flags().writable() {
+                return Err(Errno::EBADF.into());
+            }
             if file.stream().is_some_and(|stream| !stream.has_position()) {
                 return Err(Errno::ESPIPE.into());
             }
@@ -254,7 +257,9 @@ pub extern "C" fn nx_fallocate(fd: c_int, mode: c_int, offset: i64, len: i64) ->
     };
     done(|| {
         with_task(|task| {
-            task.file(fd)?;
+            if !task.file(fd)?.flags().writable() {
+                return Err(Errno::EBADF.into());
+            }
             let (offset, len) = range(offset, len)?;
             task.fallocate(fd, mode as u32, offset, len)
         })

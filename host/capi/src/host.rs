@@ -108,13 +108,10 @@ extern "C" fn in_child() {
 
 /// What the program wrote comes to its medium although it did not call [`nx_end`].
 extern "C" fn at_exit() {
-    if is_child() {
-        return;
-    }
-    if running().is_none() {
-        return;
-    }
-    if let Err(e) = end() {
+    if !is_child()
+        && running().is_some()
+        && let Err(e) = end()
+    {
         eprintln!("libnxvfs: {e}");
     }
 }

@@ -7,27 +7,37 @@
 #![allow(unsafe_code, reason = "takes pointers of C programs, and is called by them")]
 #![allow(unreachable_pub, reason = "C programs reach by name what Rust does not")]
 
+mod actions;
 mod aio;
+mod aiocb;
 mod call;
+mod children;
+mod copying;
 mod dirent;
 mod driver;
+mod exec;
 mod fcntl;
 mod generated;
 mod host;
 mod ioctl;
+mod limits;
 mod mman;
 mod mounts;
 mod names;
 mod poll;
 mod ready;
+mod reopen;
 mod select;
+mod signals;
 mod spawn;
 mod stat;
 mod statfs;
 mod stdio;
 mod temp;
+mod terminal;
 mod transfer;
 mod varargs;
+mod walk;
 mod window;
 
 // The plugins that are linked into the library.

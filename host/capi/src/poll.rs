@@ -13,6 +13,7 @@ use nxvfs::{Errno, Result};
 
 use crate::call::{answer, os_errno, read, slice_mut};
 use crate::host::task;
+use crate::signals::Quiet;
 use crate::window::{limit, ours};
 
 /// A time of C. Errors: EINVAL.
@@ -68,7 +69,9 @@ pub(crate) fn wait(
     // To the operating system those are nobody's.
     let mut systems: Vec<libc::pollfd> = fds.to_vec();
     at.iter().for_each(|i| systems[*i].fd = -1);
-    let mut bell = None;
+    let (mut bell, mut mask) = (None, mask);
+    // From the first sleep on signals come while it sleeps, and at no other moment: so each of them ends it.
+    let mut quiet: Option<Quiet> = None;
     let mut first = true;
     let count = loop {
         if let Some(bell) = &bell {
@@ -78,7 +81,11 @@ pub(crate) fn wait(
         if found > 0 || timeout == Some(Duration::ZERO) {
             // The bell counts for nothing.
             systems[at[0]].fd = -1;
-            break found + in_system(&mut systems, None, mask)?;
+            break match in_system(&mut systems, None, mask) {
+                // What is true was true before the signal came.
+                Err(e) if found > 0 && e.errno() == Errno::EINTR => found,
+                also => found + also?,
+            };
         }
         if std::mem::take(&mut first) {
             let also = in_system(&mut systems, None, mask)?;
@@ -89,6 +96,9 @@ pub(crate) fn wait(
             // In the place of one of the host's: the system takes no more of them than the limit of open files.
             systems[at[0]] = libc::pollfd { fd: made.as_fd().as_raw_fd(), events: libc::POLLIN, revents: 0 };
             bell = Some(made);
+            if mask.is_null() {
+                mask = quiet.insert(Quiet::new()).before();
+            }
             continue;
         }
         let woken = in_system(&mut systems, Some(until), mask)?;

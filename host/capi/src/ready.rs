@@ -3,21 +3,39 @@
 use std::collections::HashMap;
 use std::ffi::{c_char, c_int};
 use std::os::fd::{AsFd, AsRawFd, FromRawFd, OwnedFd};
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, LazyLock, Mutex, MutexGuard, PoisonError};
 
 use nxvfs::file::PollFd;
 use nxvfs::task::Ready;
 use nxvfs::{Errno, Result};
 
 use crate::call::{answer, done, os_errno, slice, slice_mut, utf8};
-use crate::host::with_task;
+use crate::host::{is_child, with_task};
 use crate::window::ours;
 
+/// By the number that the program has, which is a copy of the set's own descriptor: whoever closes it or puts something else
+/// there leaves the set whole.
 static SETS: LazyLock<Mutex<HashMap<c_int, Arc<Ready>>>> = LazyLock::new(Mutex::default);
+/// Whether there was ever one.
+static ANY: AtomicBool = AtomicBool::new(false);
 
-fn set(ready: c_int) -> Result<Arc<Ready>> {
-    let sets = SETS.lock().unwrap_or_else(PoisonError::into_inner);
-    sets.get(&ready).cloned().ok_or_else(|| Errno::EBADF.into())
+/// In a child made by `fork` there are none, and another thread may have had the lock.
+fn sets() -> Result<MutexGuard<'static, HashMap<c_int, Arc<Ready>>>> {
+    if is_child() {
+        return Err(Errno::ESRCH.into());
+    }
+    Ok(SETS.lock().unwrap_or_else(PoisonError::into_inner))
+}
+
+/// A number of the operating system's leads to something else now, or to nothing.
+pub(crate) fn number_went(number: c_int) {
+    if !ANY.load(Ordering::Acquire) {
+        return;
+    }
+    // Not under the lock: its end wakes and closes.
+    let gone = sets().ok().and_then(|mut sets| sets.remove(&number));
+    drop(gone);
 }
 
 /// Makes a set of descriptors one of the operating system's.
@@ -37,8 +55,14 @@ pub unsafe extern "C" fn nx_ready(fds: *const libc::pollfd, count: libc::nfds_t)
             .map(|fd| PollFd { fd: fd.fd, events: u32::from(fd.events as u16), revents: 0 })
             .collect();
         let ready = with_task(|task| task.ready(&fds))?;
-        let number = ready.as_fd().as_raw_fd();
-        SETS.lock().unwrap_or_else(PoisonError::into_inner).insert(number, Arc::new(ready));
+        ANY.store(true, Ordering::Release);
+        let mut sets = sets()?;
+        // SAFETY: duplicates a descriptor of the set's.
+        let number = unsafe { libc::fcntl(ready.as_fd().as_raw_fd(), libc::F_DUPFD_CLOEXEC, 3) };
+        if number < 0 {
+            return Err(os_errno());
+        }
+        sets.insert(number, Arc::new(ready));
         Ok(number)
     })
 }
@@ -52,7 +76,8 @@ pub unsafe extern "C" fn nx_ready_look(ready: c_int, fds: *mut libc::pollfd, cou
     answer(|| {
         // SAFETY: the caller's word.
         let out = unsafe { slice_mut(fds, count as usize) }?;
-        let there = set(ready)?.look();
+        let set = sets()?.get(&ready).cloned().ok_or(Errno::EBADF)?;
+        let there = set.look();
         for (out, fd) in out.iter_mut().zip(&there) {
             *out = libc::pollfd { fd: fd.fd, events: fd.events as i16, revents: fd.revents as i16 };
         }
@@ -64,8 +89,11 @@ pub unsafe extern "C" fn nx_ready_look(ready: c_int, fds: *mut libc::pollfd, cou
 #[unsafe(no_mangle)]
 pub extern "C" fn nx_ready_end(ready: c_int) -> c_int {
     done(|| {
-        let gone = SETS.lock().unwrap_or_else(PoisonError::into_inner).remove(&ready);
-        gone.map(drop).ok_or_else(|| Errno::EBADF.into())
+        let gone = sets()?.remove(&ready).ok_or(Errno::EBADF)?;
+        drop(gone);
+        // SAFETY: the number that was handed out.
+        unsafe { libc::close(ready) };
+        Ok(())
     })
 }
 

@@ -11,7 +11,7 @@ use crate::fcntl::at;
 use crate::host::with_task;
 use crate::window::ours;
 
-fn struct_stat(stat: &Stat) -> libc::stat {
+pub(crate) fn struct_stat(stat: &Stat) -> libc::stat {
     // SAFETY: a struct of numbers.
     let mut out: libc::stat = unsafe { std::mem::zeroed() };
     let attr = &stat.attr;
@@ -81,19 +81,79 @@ pub unsafe extern "C" fn nx_fstatat(
 ) -> c_int {
     // SAFETY: the caller's word.
     if flags & libc::AT_EMPTY_PATH != 0 && unsafe { text(path) }.is_ok_and(<[u8]>::is_empty) {
-        // SAFETY: the caller's word.
-        return unsafe { nx_fstat(dir, out) };
+        if dir != libc::AT_FDCWD {
+            // SAFETY: the caller's word.
+            return unsafe { nx_fstat(dir, out) };
+        }
+        // SAFETY: as above; the directory itself.
+        return unsafe { nx_fstatat(dir, c".".as_ptr(), out, flags & !libc::AT_EMPTY_PATH) };
     }
     done(|| {
-        if out.is_null() {
-            return Err(Errno::EFAULT.into());
-        }
         // SAFETY: the caller's word.
         let path = unsafe { text(path) }?;
         let flags = flags & !(libc::AT_EMPTY_PATH | libc::AT_NO_AUTOMOUNT);
         let stat = with_task(|task| task.stat_at(at(dir), path, flags as u32))?;
         // SAFETY: the caller's word.
         unsafe { fill(out, struct_stat(&stat)) }
+    })
+}
+
+fn struct_statx(stat: &Stat) -> libc::statx {
+    // SAFETY: a struct of numbers.
+    let mut out: libc::statx = unsafe { std::mem::zeroed() };
+    let attr = &stat.attr;
+    let time = |of: &Timespec| {
+        // SAFETY: as above.
+        let mut time: libc::statx_timestamp = unsafe { std::mem::zeroed() };
+        (time.tv_sec, time.tv_nsec) = (of.seconds, of.nanoseconds);
+        time
+    };
+    out.stx_mask = libc::STATX_BASIC_STATS;
+    out.stx_blksize = attr.block_size_bytes;
+    (out.stx_nlink, out.stx_uid, out.stx_gid) = (attr.nlink, attr.uid, attr.gid);
+    (out.stx_mode, out.stx_ino) = (attr.mode as u16, attr.ino);
+    (out.stx_size, out.stx_blocks) = (attr.size_bytes, attr.blocks);
+    (out.stx_atime, out.stx_mtime, out.stx_ctime) = (time(&attr.atime), time(&attr.mtime), time(&attr.ctime));
+    (out.stx_rdev_major, out.stx_rdev_minor) = ((attr.rdev >> 32) as u32, attr.rdev as u32);
+    let dev = stat.dev as libc::dev_t;
+    (out.stx_dev_major, out.stx_dev_minor) = (libc::major(dev), libc::minor(dev));
+    out
+}
+
+/// Linux `statx`: what `stat` tells, whatever is asked for.
+///
+/// # Safety
+/// As [`nx_stat`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_statx(
+    dir: c_int,
+    path: *const c_char,
+    flags: c_int,
+    mask: u32,
+    out: *mut libc::statx,
+) -> c_int {
+    // SAFETY: the caller's word.
+    let itself = flags & libc::AT_EMPTY_PATH != 0 && unsafe { text(path) }.is_ok_and(<[u8]>::is_empty);
+    if itself && dir != libc::AT_FDCWD && ours(dir).is_none() {
+        // SAFETY: the caller's word.
+        return unsafe { libc::statx(dir, path, flags, mask, out) };
+    }
+    const SYNC: c_int = libc::AT_STATX_FORCE_SYNC | libc::AT_STATX_DONT_SYNC;
+    done(|| {
+        if mask & libc::STATX__RESERVED as u32 != 0 || flags & SYNC == SYNC {
+            return Err(Errno::EINVAL.into());
+        }
+        let flags = flags & !(libc::AT_EMPTY_PATH | libc::AT_NO_AUTOMOUNT | SYNC);
+        let stat = match ours(dir) {
+            Some(fd) if itself => with_task(|task| task.fstat(fd))?,
+            _ => {
+                // SAFETY: the caller's word.
+                let path = if itself { b".".as_slice() } else { unsafe { text(path) }? };
+                with_task(|task| task.stat_at(at(dir), path, flags as u32))?
+            }
+        };
+        // SAFETY: the caller's word.
+        unsafe { fill(out, struct_statx(&stat)) }
     })
 }
 

@@ -2,7 +2,6 @@
 
 use std::ffi::{c_char, c_int, c_ulong};
 
-use nxvfs::Errno;
 use nxvfs::task::StatVfs;
 use nxvfs::tree::MountFlags;
 
@@ -100,9 +99,6 @@ pub unsafe extern "C" fn nx_statvfs(path: *const c_char, out: *mut libc::statvfs
 /// As [`nx_statfs`].
 unsafe fn of_path<T>(path: *const c_char, out: *mut T, make: fn(&StatVfs) -> T) -> c_int {
     done(|| {
-        if out.is_null() {
-            return Err(Errno::EFAULT.into());
-        }
         // SAFETY: the caller's word.
         let path = unsafe { text(path) }?;
         let told = with_task(|task| task.statvfs(path))?;

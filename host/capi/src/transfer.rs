@@ -1,12 +1,14 @@
 //! Bytes in and out: `unistd.h` and `sys/uio.h`.
 
 use std::ffi::{c_char, c_int, c_void};
+use std::sync::Arc;
 
-use nxvfs::file::Whence;
+use nxvfs::file::{OpenFile, Whence};
 use nxvfs::{Errno, Result, Task};
 
-use crate::call::{bytes, bytes_mut, done, on_fd, slice, text};
+use crate::call::{answer, bytes, bytes_mut, done, on_fd, slice, text};
 use crate::host::with_task;
+use crate::window::ours;
 
 /// Buffers that one call may have. POSIX `IOV_MAX`.
 const IOV_MAX: c_int = 1024;
@@ -23,6 +25,18 @@ fn offset_in(task: &Task, fd: u32, at: i64) -> Result<u64> {
     offset(at)
 }
 
+/// The file, if it is open for reading: whatever the buffer is. Errors: EBADF.
+fn readable(task: &Task, fd: u32) -> Result<Arc<OpenFile>> {
+    let file = task.file(fd)?;
+    if file.flags().readable() && !file.is_path() { Ok(file) } else { Err(Errno::EBADF.into()) }
+}
+
+/// As [`readable`], for writing.
+fn writable(task: &Task, fd: u32) -> Result<Arc<OpenFile>> {
+    let file = task.file(fd)?;
+    if file.flags().writable() && !file.is_path() { Ok(file) } else { Err(Errno::EBADF.into()) }
+}
+
 /// POSIX `read`.
 ///
 /// # Safety
@@ -32,7 +46,7 @@ pub unsafe extern "C" fn nx_read(fd: c_int, buf: *mut c_void, len: usize) -> isi
     on_fd(
         fd,
         |task, fd| {
-            let file = task.file(fd)?;
+            let file = readable(task, fd)?;
             // SAFETY: the caller's word.
             let buf = unsafe { bytes_mut(buf, len) }?;
             Ok(file.read(&task.caller().ctx(), buf)? as isize)
@@ -51,7 +65,7 @@ pub unsafe extern "C" fn nx_write(fd: c_int, buf: *const c_void, len: usize) -> 
     on_fd(
         fd,
         |task, fd| {
-            let file = task.file(fd)?;
+            let file = writable(task, fd)?;
             // SAFETY: the caller's word.
             let buf = unsafe { bytes(buf, len) }?;
             Ok(file.write(&task.caller().ctx(), buf)? as isize)
@@ -70,6 +84,7 @@ pub unsafe extern "C" fn nx_pread(fd: c_int, buf: *mut c_void, len: usize, at: i
     on_fd(
         fd,
         |task, fd| {
+            readable(task, fd)?;
             let at = offset_in(task, fd, at)?;
             // SAFETY: the caller's word.
             let buf = unsafe { bytes_mut(buf, len) }?;
@@ -89,6 +104,7 @@ pub unsafe extern "C" fn nx_pwrite(fd: c_int, buf: *const c_void, len: usize, at
     on_fd(
         fd,
         |task, fd| {
+            writable(task, fd)?;
             let at = offset_in(task, fd, at)?;
             // SAFETY: the caller's word.
             let buf = unsafe { bytes(buf, len) }?;
@@ -143,7 +159,7 @@ pub unsafe extern "C" fn nx_readv(fd: c_int, list: *const libc::iovec, count: c_
     on_fd(
         fd,
         |task, fd| {
-            task.file(fd)?;
+            readable(task, fd)?;
             // SAFETY: the caller's word.
             Ok(task.readv(fd, &mut unsafe { to_fill(list, count) }?)? as isize)
         },
@@ -161,7 +177,7 @@ pub unsafe extern "C" fn nx_writev(fd: c_int, list: *const libc::iovec, count: c
     on_fd(
         fd,
         |task, fd| {
-            task.file(fd)?;
+            writable(task, fd)?;
             // SAFETY: the caller's word.
             Ok(task.writev(fd, &unsafe { to_send(list, count) }?)? as isize)
         },
@@ -179,6 +195,7 @@ pub unsafe extern "C" fn nx_preadv(fd: c_int, list: *const libc::iovec, count: c
     on_fd(
         fd,
         |task, fd| {
+            readable(task, fd)?;
             let at = offset_in(task, fd, at)?;
             // SAFETY: the caller's word.
             Ok(task.preadv(fd, &mut unsafe { to_fill(list, count) }?, at)? as isize)
@@ -197,6 +214,7 @@ pub unsafe extern "C" fn nx_pwritev(fd: c_int, list: *const libc::iovec, count: 
     on_fd(
         fd,
         |task, fd| {
+            writable(task, fd)?;
             let at = offset_in(task, fd, at)?;
             // SAFETY: the caller's word.
             Ok(task.pwritev(fd, &unsafe { to_send(list, count) }?, at)? as isize)
@@ -204,6 +222,52 @@ pub unsafe extern "C" fn nx_pwritev(fd: c_int, list: *const libc::iovec, count: 
         // SAFETY: the caller's word.
         || unsafe { libc::pwritev(fd, list, count, at) },
     )
+}
+
+/// Linux `preadv2`: of its flags none is known; offset -1 is the position.
+///
+/// # Safety
+/// As [`nx_readv`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_preadv2(
+    fd: c_int,
+    list: *const libc::iovec,
+    count: c_int,
+    at: i64,
+    flags: c_int,
+) -> isize {
+    // SAFETY: the caller's word.
+    unsafe {
+        match (ours(fd), flags) {
+            (None, _) => libc::preadv2(fd, list, count, at, flags),
+            (Some(_), 0) if at == -1 => nx_readv(fd, list, count),
+            (Some(_), 0) => nx_preadv(fd, list, count, at),
+            (Some(fd), _) => answer(|| with_task(|task| readable(task, fd)).and(Err(Errno::ENOTSUP.into()))),
+        }
+    }
+}
+
+/// Linux `pwritev2`, likewise.
+///
+/// # Safety
+/// As [`nx_writev`].
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn nx_pwritev2(
+    fd: c_int,
+    list: *const libc::iovec,
+    count: c_int,
+    at: i64,
+    flags: c_int,
+) -> isize {
+    // SAFETY: the caller's word.
+    unsafe {
+        match (ours(fd), flags) {
+            (None, _) => libc::pwritev2(fd, list, count, at, flags),
+            (Some(_), 0) if at == -1 => nx_writev(fd, list, count),
+            (Some(_), 0) => nx_pwritev(fd, list, count, at),
+            (Some(fd), _) => answer(|| with_task(|task| writable(task, fd)).and(Err(Errno::ENOTSUP.into()))),
+        }
+    }
 }
 
 /// POSIX `lseek`.

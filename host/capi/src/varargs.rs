@@ -1,10 +1,16 @@
 //! Functions with any number of arguments. Rust has none; so these few lines lay down the registers as the ABI of x86-64 has
 //! it (System V, 3.5.7), and hand the list to a function that takes one.
 
+#[cfg(not(target_arch = "x86_64"))]
+compile_error!(
+    "libnxvfs.so: functions with any number of arguments are written for x86-64 only; \
+     add the few lines of host/capi/src/varargs.rs for this architecture"
+);
+
 use std::arch::naked_asm;
 use std::ffi::{c_char, c_int, c_void};
 
-use crate::spawn::{execl_of, execle_of};
+use crate::exec::{execl_of, execle_of, execlp_of};
 use crate::stdio::nx_vdprintf;
 
 /// A `va_list` of x86-64.
@@ -106,4 +112,14 @@ pub unsafe extern "C" fn nx_execl(path: *const c_char, first: *const c_char) -> 
 #[unsafe(naked)]
 pub unsafe extern "C" fn nx_execle(path: *const c_char, first: *const c_char) -> c_int {
     variadic!(execle_of)
+}
+
+/// POSIX `execlp`.
+///
+/// # Safety
+/// As [`nx_execl`].
+#[unsafe(no_mangle)]
+#[unsafe(naked)]
+pub unsafe extern "C" fn nx_execlp(name: *const c_char, first: *const c_char) -> c_int {
+    variadic!(execlp_of)
 }

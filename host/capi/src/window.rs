@@ -17,6 +17,7 @@ use nxvfs::{Errno, Result, Task};
 
 use crate::call::{answer, done, os_errno};
 use crate::host::{is_child, with_task};
+use crate::ready::number_went;
 
 /// Numbers that can be the host's at all.
 const MAX_NUMBERS: u32 = nxvfs::file::MAX_DESCRIPTORS;
@@ -185,6 +186,7 @@ fn close_crossed(fd: c_int) -> Result<()> {
 
 /// Closes a number of the operating system's; one of the window is taken back.
 fn close_system(fd: c_int) -> c_int {
+    number_went(fd);
     if is_child() || !u32::try_from(fd).is_ok_and(in_window) {
         // SAFETY: what the program asks for.
         return unsafe { libc::close(fd) };
@@ -247,6 +249,9 @@ pub extern "C" fn nx_dup3(fd: c_int, to: c_int, flags: c_int) -> c_int {
 fn dup_in_system(fd: c_int, to: c_int, flags: c_int, same: bool) -> c_int {
     // SAFETY: numbers only.
     let made = unsafe { if same { libc::dup2(fd, to) } else { libc::dup3(fd, to, flags) } };
+    if made >= 0 && fd != to {
+        number_went(to);
+    }
     if let Ok(made) = u32::try_from(made)
         && is_child()
         && made < MAX_NUMBERS
@@ -286,6 +291,7 @@ fn host_over_system(task: &Task, fd: u32, to: c_int, cloexec: bool) -> Result<Op
         return task.take_descriptor(to).and(Err(e));
     }
     task.restore_descriptor(to);
+    number_went(to as c_int);
     Ok(old)
 }
 
@@ -306,4 +312,50 @@ fn system_over_host(task: &Task, fd: c_int, to: u32, cloexec: bool) -> Result<Op
         task.restore_descriptor(to);
     }
     failure.map_or(Ok(old), Err)
+}
+
+/// Linux `close_range`, over numbers of both sides; with `CLOSE_RANGE_CLOEXEC` they are closed on execution.
+#[unsafe(no_mangle)]
+pub extern "C" fn nx_close_range(first: u32, last: u32, flags: c_int) -> c_int {
+    let on_execution = flags == libc::CLOSE_RANGE_CLOEXEC as c_int;
+    if first > last || flags != 0 && !on_execution {
+        return done(|| Err(Errno::EINVAL.into()));
+    }
+    // SAFETY: numbers only.
+    let system = |first: u32, last: u32| unsafe { libc::syscall(libc::SYS_close_range, first, last, flags) };
+    let mut from = first;
+    for fd in first..=last.min(MAX_NUMBERS - 1) {
+        let number = fd as c_int;
+        let is_host = ours(number).is_some();
+        if !on_execution && !is_host {
+            number_went(number);
+        }
+        if is_child() || !is_host && !in_window(fd) {
+            if is_child() && is_host && !on_execution {
+                give_to_system(fd);
+            }
+            continue;
+        }
+        if from < fd {
+            system(from, fd - 1);
+        }
+        from = fd + 1;
+        if !on_execution {
+            nx_close(number);
+        } else if is_host {
+            let _ = with_task(|task| task.setfd(fd, libc::O_CLOEXEC as u32));
+        } else {
+            system(fd, fd);
+        }
+    }
+    if from <= last {
+        system(from, last);
+    }
+    0
+}
+
+/// glibc `closefrom`.
+#[unsafe(no_mangle)]
+pub extern "C" fn nx_closefrom(first: c_int) {
+    nx_close_range(u32::try_from(first).unwrap_or(0), u32::MAX, 0);
 }

@@ -6,6 +6,11 @@ pub use std::sync::{
 };
 use std::time::Instant;
 
+use rustix::io::Errno as OsErrno;
+use rustix::thread::futex;
+
+use super::Errno;
+
 /// What a callback calls. Not modelled: it is only counted.
 pub type Ring = Arc<dyn Fn() + Send + Sync>;
 
@@ -39,6 +44,46 @@ pub fn wait_until<'a, T>(
     let Some(until) = until else { return wait(condition, guard) };
     let left = until.saturating_duration_since(Instant::now());
     condition.wait_timeout(guard, left).unwrap_or_else(std::sync::PoisonError::into_inner).0
+}
+
+/// Where one thread sleeps until it is let through. The kernel's own word to sleep on, because a condition sleeps on when a
+/// signal came.
+#[derive(Default)]
+pub struct Gate(AtomicU32);
+
+impl Gate {
+    /// Lets the sleeper through, now or when it comes.
+    pub fn open(&self) {
+        if self.0.swap(1, Ordering::Release) == 0 {
+            // There is nothing that could fail: the word is there.
+            let _ = futex::wake(&self.0, futex::Flags::PRIVATE, 1);
+        }
+    }
+
+    /// Whoever comes from here on sleeps.
+    pub fn close(&self) {
+        self.0.swap(0, Ordering::Acquire);
+    }
+
+    /// Whether it lets through.
+    pub fn is_open(&self) -> bool {
+        self.0.load(Ordering::Acquire) != 0
+    }
+
+    /// Sleeps while it is closed, at most until a deadline. May wake for no reason: look again. Errors: EINTR a signal's
+    /// handler ran on this thread, which was installed without `SA_RESTART`, or there is a deadline.
+    pub fn sleep(&self, until: Option<Instant>) -> Result<(), Errno> {
+        let left = until.map(|until| until.saturating_duration_since(Instant::now()));
+        // A time that the kernel cannot tell is slept in parts.
+        let left = left.map(|left| futex::Timespec {
+            tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
+            tv_nsec: left.subsec_nanos().into(),
+        });
+        match futex::wait(&self.0, futex::Flags::PRIVATE, 0, left.as_ref()) {
+            Err(OsErrno::INTR) => Err(Errno::EINTR),
+            _ => Ok(()),
+        }
+    }
 }
 
 /// The one value of a type in this process, made when it is first used.

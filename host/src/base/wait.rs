@@ -14,27 +14,22 @@ use std::time::Instant;
 use rustix::event::{EventfdFlags, eventfd};
 
 use super::Errno;
-use super::sync::{Arc, Condvar, Mutex, Ring, global, lock, wait_until};
-
-#[derive(Default)]
-struct Marks {
-    woken: bool,
-    cancelled: Option<Errno>,
-}
+use super::sync::{Arc, Gate, Mutex, Ring, global, lock};
 
 /// Where one call sleeps.
 #[derive(Default)]
 struct Sleeper {
-    marks: Mutex<Marks>,
-    bell: Condvar,
+    cancelled: Mutex<Option<Errno>>,
+    /// Open once it is woken.
+    gate: Gate,
 }
 
 impl Sleeper {
     fn mark(&self, cancelled: Option<Errno>) {
-        let mut marks = lock(&self.marks);
-        marks.woken = true;
-        marks.cancelled = marks.cancelled.or(cancelled);
-        self.bell.notify_all();
+        if let Some(errno) = cancelled {
+            lock(&self.cancelled).get_or_insert(errno);
+        }
+        self.gate.open();
     }
 }
 
@@ -203,28 +198,43 @@ impl Waiter {
 
     /// Begins a round: forgets earlier wakes. Sources are armed after it.
     pub fn begin(&self) {
-        lock(&self.sleeper.marks).woken = false;
+        self.sleeper.gate.close();
         if let Some(Target::Queue(queue)) = Table::the().find(self.group) {
             queue.arm(self.token);
         }
     }
 
-    /// Sleeps until it is woken (true; at once if that was since [`Waiter::begin`]) or a deadline has passed (false).
-    /// Errors: what it was cancelled with.
+    /// Sleeps until it is woken (true; at once if that was since [`Waiter::begin`]) or a deadline has passed (false). A
+    /// signal ends it as it ends a call of the kernel's: one that comes before the sleep does not.
+    /// Errors: what it was cancelled with; EINTR a signal's handler ran on this thread, unless it was installed with
+    /// `SA_RESTART` and there is no deadline.
     pub fn sleep(&self, until: Option<Instant>) -> Result<bool, Errno> {
-        let mut marks = lock(&self.sleeper.marks);
         loop {
-            if let Some(errno) = marks.cancelled {
-                return Err(errno);
+            if let Some(woken) = self.look(until)? {
+                return Ok(woken);
             }
-            if marks.woken {
-                return Ok(true);
-            }
-            if until.is_some_and(|until| Instant::now() >= until) {
-                return Ok(false);
-            }
-            marks = wait_until(&self.sleeper.bell, marks, until);
+            self.sleeper.gate.sleep(until)?;
         }
+    }
+
+    /// As [`Waiter::sleep`], whatever signals come.
+    pub fn sleep_through(&self, until: Option<Instant>) -> Result<bool, Errno> {
+        loop {
+            if let Some(woken) = self.look(until)? {
+                return Ok(woken);
+            }
+            let _ = self.sleeper.gate.sleep(until);
+        }
+    }
+
+    fn look(&self, until: Option<Instant>) -> Result<Option<bool>, Errno> {
+        if let Some(errno) = *lock(&self.sleeper.cancelled) {
+            return Err(errno);
+        }
+        if self.sleeper.gate.is_open() {
+            return Ok(Some(true));
+        }
+        Ok(until.is_some_and(|until| Instant::now() >= until).then_some(false))
     }
 }
 

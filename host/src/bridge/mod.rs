@@ -8,6 +8,7 @@
 
 mod block;
 mod character;
+mod child;
 mod frame;
 mod grant;
 mod instance;
@@ -22,6 +23,7 @@ mod volume;
 
 pub use block::Block;
 pub use character::Character;
+pub use child::{Inheritance, Inherited};
 pub use grant::CheckedGrant;
 pub use instance::{BridgeError, Instance};
 pub use mapper::{Mapper, Planned};

@@ -209,7 +209,7 @@ impl State {
 
 impl LockTable {
     /// Takes (or for `None` gives up) a range. Errors: EAGAIN another has it, and it shall not wait; EDEADLK waiting would
-    /// never end; EINTR the waiting task ends; ENOLCK.
+    /// never end; EINTR the waiting task ends, or a signal's handler ran; ENOLCK.
     pub(super) fn set(&self, key: Key, claim: &Claim, kind: Option<LockKind>, wait: Wait) -> Result<()> {
         let wanted = Claim { kind: kind.unwrap_or(claim.kind), ..*claim };
         let (mut state, mut waiter) = (lock(&self.state), None);

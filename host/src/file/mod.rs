@@ -13,7 +13,7 @@ mod transfer;
 mod vectored;
 mod waiting;
 
-pub use aio::{Aio, AioBuffer, AioList, AioNotice, AioOp, AioRequest, Cancelled, Pool};
+pub use aio::{Aio, AioBuffer, AioList, AioNotice, AioOp, AioOwner, AioRequest, Cancelled, Only, Pool};
 pub use descriptors::{DEFAULT_DESCRIPTORS, DescriptorTable, MAX_DESCRIPTORS};
 pub use directory::{DirEntry, DirRecord, DirStream};
 pub use driver_file::{DriverFile, DriverFileError, DriverFiles};

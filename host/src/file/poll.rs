@@ -45,7 +45,8 @@ impl PollFd {
 }
 
 /// Waits until something is true of one of the descriptors, or the time is over; answers of how many. `None` waits for
-/// ever. POSIX `poll`. Errors: EINVAL more than a task can have open, EINTR the task ends.
+/// ever. POSIX `poll`. Errors: EINVAL more than a task can have open, EINTR the task ends, or a signal's handler
+/// ran.
 pub fn poll(
     table: &DescriptorTable,
     ctx: &Ctx,

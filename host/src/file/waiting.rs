@@ -18,7 +18,8 @@ fn would_wait<R>(result: &Result<R>) -> bool {
 
 impl OpenFile {
     /// Tries until the answer is another than EAGAIN, unless `O_NONBLOCK` is set or the stream cannot be waited for.
-    /// Errors: EINTR the task ends, or the file's last descriptor is closed meanwhile; what the stream's end says.
+    /// Errors: EINTR the task ends, the file's last descriptor is closed meanwhile, or a signal's handler ran; what the stream's
+    /// end says.
     pub(super) fn waiting<R>(
         &self,
         ctx: &Ctx,

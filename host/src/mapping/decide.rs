@@ -8,7 +8,7 @@ use super::place::{NoPlace, Source, Writes};
 use super::region::{Region, pages_of};
 use super::request::{MapRequest, Place, Prot};
 use super::view::{Keep, Parts, Piece, View};
-use super::vma::{Run, map_runs, nothing, page};
+use super::vma::{Room, Run, map_runs, nothing, page};
 use super::{MapError, fault};
 use crate::base::sync::{Arc, lock};
 use crate::base::{Budget, Errno, Error, Holder, Result};
@@ -29,6 +29,8 @@ pub struct Asker<'a> {
     pub mapper: &'a dyn Fn(&str) -> Result<Mapper>,
     /// What copies may take.
     pub budget: &'a Arc<Budget>,
+    /// Makes pages of a fixed place those of the new view. Errors: EEXIST something is there.
+    pub room: Room<'a>,
 }
 
 /// A view that was just made: its pages, and where in them the first byte that was asked for lies.
@@ -127,7 +129,7 @@ fn in_place(
         });
     }
     let writes = writes(source, asker, shared && may_write)?;
-    let base = map_runs(&runs, fixed(place, lead)?, prot, shared)?;
+    let base = map_runs(&runs, fixed(place, lead)?, prot, shared, asker.room)?;
     let address = base + lead;
     placed.name_mapping(asker.task, address);
     let view = View::new(Parts {
@@ -191,12 +193,13 @@ fn copy(
         _ => e,
     };
     region.show(pages.clone(), shared && prot.write).map_err(no_store)?;
-    if !region.lazy || request.populate {
+    // Where something is replaced others may touch the pages before they are watched.
+    if !region.lazy || request.populate || matches!(place, Place::At(_)) {
         region.fill(pages.clone())?;
     }
     let writes = writes(source, asker, shared && asker.may.write)?;
     let run = Run { object: Some(region.object()), offset: offset - lead as u64, len: wanted };
-    let base = map_runs(&[run], fixed(place, lead)?, prot, shared)?;
+    let base = map_runs(&[run], fixed(place, lead)?, prot, shared, asker.room)?;
     let address = base + lead;
     keep.rename(Holder::Mapping { task: asker.task, address });
     let view = View::new(Parts {
@@ -291,7 +294,7 @@ fn memory(source: &Source, asker: &Asker<'_>, request: &MapRequest) -> Result<Fr
     let lead = (start % page() as u64) as usize;
     let wanted = (lead + len).next_multiple_of(page());
     let run = Run { object: Some(object), offset: start - lead as u64, len: wanted };
-    let base = map_runs(&[run], fixed(place, lead)?, prot, shared)?;
+    let base = map_runs(&[run], fixed(place, lead)?, prot, shared, asker.room)?;
     let (pages, address) = (base..base + wanted, base + lead);
     let view = View::new(Parts {
         tier: Tier::Xip,
@@ -311,12 +314,12 @@ fn memory(source: &Source, asker: &Asker<'_>, request: &MapRequest) -> Result<Fr
 }
 
 /// Zeroes that belong to no file (`MAP_ANONYMOUS`).
-pub(super) fn anonymous(len: usize, prot: Prot, shared: bool, place: Place) -> Result<Fresh> {
+pub(super) fn anonymous(len: usize, prot: Prot, shared: bool, place: Place, room: Room<'_>) -> Result<Fresh> {
     if len == 0 {
         return Err(MapError::Empty {}.into());
     }
     let Some(len) = len.checked_next_multiple_of(page()) else { return Err(Errno::ENOMEM.into()) };
-    let base = map_runs(&[Run { object: None, offset: 0, len }], fixed(place, 0)?, prot, shared)?;
+    let base = map_runs(&[Run { object: None, offset: 0, len }], fixed(place, 0)?, prot, shared, room)?;
     let all = Prot { read: true, write: true, execute: true };
     let view = View::new(Parts {
         tier: Tier::None,

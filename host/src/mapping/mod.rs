@@ -29,8 +29,9 @@ pub use explain::{Explanation, explain};
 pub use fault::touch;
 pub use mapping::Mapping;
 pub use place::{Borrow, Source};
-pub use regions::{Regions, Row, Sync};
+pub use regions::{GivenUp, Regions, Row, Sync};
 pub use request::{Advice, MapRequest, Place, Prot, flag};
+pub use vma::reserve;
 
 use crate::base::error::teach;
 

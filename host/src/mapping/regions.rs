@@ -1,5 +1,6 @@
 //! The views of one task by address, for `mmap` and its relatives as C knows them.
 
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
@@ -8,7 +9,7 @@ use super::decide::{Asker, Fresh, anonymous, map};
 use super::place::Source;
 use super::request::{Advice, MapRequest, Place, Prot};
 use super::view::{Piece, View, overlap};
-use super::vma::page;
+use super::vma::{page, reserve, unmap};
 use crate::base::sync::{Arc, Mutex, lock};
 use crate::base::{Errno, Result};
 use crate::tree::Tier;
@@ -43,6 +44,9 @@ pub struct Row {
 #[derive(Default)]
 pub struct Regions(Mutex<BTreeMap<usize, Piece>>);
 
+/// Pages that were left to something else; dropping it brings back what was stored into them.
+pub struct GivenUp(#[allow(dead_code, reason = "held until it is dropped")] Vec<Piece>);
+
 /// Whole pages around a range of bytes; `None` if it leaves the address space.
 fn whole_pages(address: usize, len: usize) -> Option<Range<usize>> {
     let page = page();
@@ -53,14 +57,16 @@ fn whole_pages(address: usize, len: usize) -> Option<Range<usize>> {
 impl Regions {
     /// Maps a range and answers the address of its first byte; errors as the task's `mmap`.
     pub fn map(&self, source: &Source, asker: &Asker<'_>, request: &MapRequest) -> Result<usize> {
-        self.make_room(request.place, request.len);
-        self.keep(map(source, asker, request)?)
+        // What is replaced is brought back at the end, without the lock of the file that is mapped.
+        let gone = RefCell::new(Vec::new());
+        let asker = Asker { room: &|pages| self.make_room(pages, &gone), ..*asker };
+        self.keep(map(source, &asker, request)?)
     }
 
     /// Maps zeroes that belong to no file.
     pub fn map_anonymous(&self, len: usize, prot: Prot, shared: bool, place: Place) -> Result<usize> {
-        self.make_room(place, len);
-        self.keep(anonymous(len, prot, shared, place)?)
+        let gone = RefCell::new(Vec::new());
+        self.keep(anonymous(len, prot, shared, place, &|pages| self.make_room(pages, &gone))?)
     }
 
     fn keep(&self, fresh: Fresh) -> Result<usize> {
@@ -69,13 +75,57 @@ impl Regions {
         Ok(address)
     }
 
-    /// A fixed place replaces what views the task has there.
-    fn make_room(&self, place: Place, len: usize) {
-        if let Place::At(address) = place
-            && let Some(pages) = whole_pages(address, len)
-        {
-            drop(self.take(&pages));
+    /// A fixed place replaces what views the task has there, if nothing else is there. Errors: EEXIST, ENOMEM, and nothing has
+    /// happened.
+    fn make_room(&self, pages: &Range<usize>, gone: &RefCell<Vec<Piece>>) -> Result<()> {
+        let mut free = Vec::new();
+        let mut at = pages.start;
+        let within = self.within(pages.start, pages.len());
+        for next in within.into_iter().chain(std::iter::once(pages.end..pages.end)) {
+            if at < next.start
+                && let Err(e) = reserve(&(at..next.start))
+            {
+                free.into_iter().for_each(unmap);
+                return Err(e);
+            } else if at < next.start {
+                free.push(at..next.start);
+            }
+            at = next.end;
         }
+        let taken = self.take(pages);
+        taken.iter().for_each(Piece::give_up);
+        gone.borrow_mut().extend(taken);
+        Ok(())
+    }
+
+    /// As the task's `give_up_pages`.
+    pub fn give_up(&self, address: usize, len: usize) -> GivenUp {
+        let taken = whole_pages(address, len).map(|pages| self.take(&pages)).unwrap_or_default();
+        taken.iter().for_each(Piece::give_up);
+        GivenUp(taken)
+    }
+
+    /// The pages of a range that are mapped, by address; what lies side by side is one.
+    pub fn within(&self, address: usize, len: usize) -> Vec<Range<usize>> {
+        let Some(pages) = whole_pages(address, len) else { return Vec::new() };
+        let pieces = lock(&self.0);
+        let mut found: Vec<Range<usize>> = Vec::new();
+        for start in Self::touched(&pieces, &pages).iter().rev() {
+            let next = overlap(&pieces[start].pages, &pages);
+            match found.last_mut() {
+                Some(last) if last.end == next.start => last.end = next.end,
+                _ => found.push(next),
+            }
+        }
+        found
+    }
+
+    /// As the task's `may_protect`.
+    pub fn may_protect(&self, address: usize, len: usize, prot: Prot) -> Result<()> {
+        let Some(pages) = whole_pages(address, len) else { return Ok(()) };
+        let pieces = lock(&self.0);
+        let touched = Self::touched(&pieces, &pages);
+        touched.iter().try_for_each(|start| pieces[start].view.may_protect(prot))
     }
 
     /// Where pieces begin that have pages in a range.
@@ -136,10 +186,9 @@ impl Regions {
 
     /// Changes the protection of pages. POSIX `mprotect`. Errors: EINVAL, ENOMEM, EACCES.
     pub fn protect(&self, address: usize, len: usize, prot: Prot) -> Result<()> {
-        for (view, pages) in self.covered(address, len)? {
-            view.protect(&pages, prot)?;
-        }
-        Ok(())
+        let found = self.covered(address, len)?;
+        found.iter().try_for_each(|(view, _)| view.may_protect(prot))?;
+        found.iter().try_for_each(|(view, pages)| view.protect(pages, prot))
     }
 
     /// Keeps pages in memory, or no longer. POSIX `mlock`, `munlock`. Errors: EINVAL, ENOMEM, EPERM.
@@ -168,11 +217,6 @@ impl Regions {
             }
         }
         Ok(())
-    }
-
-    /// Whether any page that holds a byte of the range is mapped.
-    pub fn touches(&self, address: usize, len: usize) -> bool {
-        whole_pages(address, len).is_some_and(|pages| !Self::touched(&lock(&self.0), &pages).is_empty())
     }
 
     /// Number of contiguous ranges that are mapped.

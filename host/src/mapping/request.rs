@@ -56,8 +56,8 @@ pub enum Place {
     Anywhere,
     /// Near this address if there is room, else anywhere.
     Near(usize),
-    /// At this address (`MAP_FIXED`): views of the task that are there are unmapped before; what else is there stays,
-    /// and the mapping is refused.
+    /// At this address (`MAP_FIXED`): views of the task that are there are replaced in one step, once nothing but memory can
+    /// be wanting; if anything else is there the mapping is refused.
     At(usize),
     /// At this address (`MAP_FIXED_NOREPLACE`): whatever is there stays, and the mapping is refused.
     IfFree(usize),

@@ -164,11 +164,17 @@ impl View {
         vma::advise(pages.clone(), advice)
     }
 
-    /// Changes the protection of pages, which are all mapped. Errors: EACCES what the descriptor did not allow, EROFS.
-    pub(super) fn protect(&self, pages: &Range<usize>, prot: Prot) -> Result<()> {
+    /// Errors: EACCES what the descriptor did not allow.
+    pub(super) fn may_protect(&self, prot: Prot) -> Result<()> {
         if prot.write && !self.may.write || prot.execute && !self.may.execute || prot.read && !self.may.read {
             return Err(Errno::EACCES.into());
         }
+        Ok(())
+    }
+
+    /// Changes the protection of pages, which are all mapped. Errors: EACCES what the descriptor did not allow, EROFS.
+    pub(super) fn protect(&self, pages: &Range<usize>, prot: Prot) -> Result<()> {
+        self.may_protect(prot)?;
         if self.shared && prot.write {
             if let Some(region) = self.region() {
                 region.show(super::region::pages_of(self.bytes_of(pages)), true)?;
@@ -200,8 +206,8 @@ impl View {
         Ok(())
     }
 
-    /// Unmaps pages.
-    fn unmap(&self, pages: &Range<usize>) {
+    /// Takes pages away: unmaps them, or leaves them to what takes their place at once.
+    fn take_away(&self, pages: &Range<usize>, unmaps: bool) {
         let mut live = lock(&self.live);
         let mut left = Vec::with_capacity(live.len() + 1);
         for Live { pages: old, prot } in live.drain(..) {
@@ -211,7 +217,9 @@ impl View {
                 continue;
             }
             fault::forget(&gone);
-            vma::unmap(gone.clone());
+            if unmaps {
+                vma::unmap(gone.clone());
+            }
             let rest = [old.start..gone.start, gone.end..old.end];
             left.extend(rest.into_iter().filter(|p| !p.is_empty()).map(|pages| Live { pages, prot }));
         }
@@ -288,12 +296,19 @@ impl Piece {
     }
 }
 
+impl Piece {
+    /// The pages are the caller's, who lets something else take their place: the view has nothing to do with them any more.
+    pub(super) fn give_up(&self) {
+        self.view.take_away(&self.pages, false);
+    }
+}
+
 impl Drop for Piece {
     fn drop(&mut self) {
         if self.pages.is_empty() {
             return;
         }
-        self.view.unmap(&self.pages);
+        self.view.take_away(&self.pages, true);
         if let Err(e) = self.view.write_back(&self.pages)
             && let Some(mapped) = &self.view.mapped
         {

@@ -48,9 +48,41 @@ fn sharing(shared: bool) -> MapFlags {
     if shared { MapFlags::SHARED } else { MapFlags::PRIVATE }
 }
 
-/// Maps runs one behind the other; answers the first address. Errors: ENOMEM, EEXIST (a fixed place where something
-/// is that is not a view).
-pub(super) fn map_runs(runs: &[Run<'_>], place: Place, prot: Prot, shared: bool) -> Result<usize> {
+/// Makes pages of a fixed place the caller's, to be mapped over. Errors: EEXIST, ENOMEM.
+pub(super) type Room<'a> = &'a dyn Fn(&Range<usize>) -> Result<()>;
+
+/// Takes pages where nothing is. Errors: EEXIST something is there; ENOMEM.
+pub fn reserve(pages: &Range<usize>) -> Result<()> {
+    let run = Run { object: None, offset: 0, len: pages.len() };
+    map_runs(&[run], Place::IfFree(pages.start), Prot::NONE, false, &|_| Ok(())).map(drop)
+}
+
+/// Maps runs one behind the other; answers the first address. What `room` makes of a fixed place is replaced in one step; should
+/// that fail nothing is left there. Errors: ENOMEM, EEXIST (a fixed place where something is that is not a view).
+pub(super) fn map_runs(
+    runs: &[Run<'_>],
+    place: Place,
+    prot: Prot,
+    shared: bool,
+    room: Room<'_>,
+) -> Result<usize> {
+    if let Place::At(base) = place {
+        let end = base.checked_add(runs.iter().map(|run| run.len).sum()).ok_or(Errno::ENOMEM)?;
+        room(&(base..end))?;
+        let mut at = base;
+        let placed = runs.iter().try_for_each(|run| {
+            let start = at;
+            at += run.len;
+            replace(start, run, prot, shared)
+        });
+        return match placed {
+            Ok(()) => Ok(base),
+            Err(e) => {
+                unmap(base..end);
+                Err(e)
+            }
+        };
+    }
     let len = runs.iter().map(|run| run.len).sum();
     let (at, fixed) = match place {
         Place::Anywhere => (0, MapFlags::empty()),
@@ -94,13 +126,15 @@ pub(super) fn map_runs(runs: &[Run<'_>], place: Place, prot: Prot, shared: bool)
 
 /// Lets pages that are ours show something else.
 pub(super) fn replace(at: usize, run: &Run<'_>, prot: Prot, shared: bool) -> Result<()> {
-    let Some(object) = run.object else { return Err(Errno::EINVAL.into()) };
     let flags = sharing(shared) | MapFlags::FIXED;
-    // SAFETY: the pages belong to a view, whose lock the caller holds, so that they are not unmapped meanwhile; whoever
-    // uses them by address was told by the contract of the view that what they show may change.
+    // SAFETY: the pages belong to a view, whose lock the caller holds, so that they are not unmapped meanwhile, or to the
+    // caller; whoever uses them by address was told by the contract of the view that what they show may change.
     unsafe {
         let at = ptr::with_exposed_provenance_mut(at);
-        mmap(at, run.len, prot_flags(prot), flags, object, run.offset)
+        match run.object {
+            Some(object) => mmap(at, run.len, prot_flags(prot), flags, object, run.offset),
+            None => mmap_anonymous(at, run.len, prot_flags(prot), flags),
+        }
     }?;
     keep_from_children(at, run.len);
     Ok(())

@@ -6,7 +6,7 @@ use super::{Host, Task};
 use crate::base::sync::Arc;
 use crate::base::wait::Waiter;
 use crate::base::{Errno, Result};
-use crate::file::{Aio, AioBuffer, AioList, AioNotice, AioOp, AioRequest, Cancelled};
+use crate::file::{Aio, AioBuffer, AioList, AioNotice, AioOp, AioRequest, Cancelled, Only};
 
 impl Host {
     /// How many threads do transfers that were asked for with `aio_`: none before the first one.
@@ -20,20 +20,26 @@ impl Task {
     /// [`Task::aio_submit`].
     pub fn aio_read(&self, fd: u32, buffer: impl AioBuffer, offset: u64) -> Result<Arc<Aio>> {
         let op = AioOp::Read(Box::new(buffer));
-        self.aio_submit(AioRequest { fd, op, offset, notice: AioNotice::None })
+        self.aio_submit(AioRequest { fd, op, offset, notice: AioNotice::None, owner: None })
     }
 
     /// Writes a buffer at an offset, or with `O_APPEND` at the end, in the order of the calls. POSIX `aio_write`; errors
     /// as [`Task::aio_submit`].
     pub fn aio_write(&self, fd: u32, buffer: impl AioBuffer, offset: u64) -> Result<Arc<Aio>> {
         let op = AioOp::Write(Box::new(buffer));
-        self.aio_submit(AioRequest { fd, op, offset, notice: AioNotice::None })
+        self.aio_submit(AioRequest { fd, op, offset, notice: AioNotice::None, owner: None })
     }
 
     /// Brings everything that was asked for on the file before to its medium. POSIX `aio_fsync`, with `data_only` for
     /// `O_DSYNC`; errors as [`Task::aio_submit`].
     pub fn aio_fsync(&self, fd: u32, data_only: bool) -> Result<Arc<Aio>> {
-        self.aio_submit(AioRequest { fd, op: AioOp::Sync { data_only }, offset: 0, notice: AioNotice::None })
+        self.aio_submit(AioRequest {
+            fd,
+            op: AioOp::Sync { data_only },
+            offset: 0,
+            notice: AioNotice::None,
+            owner: None,
+        })
     }
 
     /// Accepts any request. The position of the descriptor does not move. The request keeps the open file: closing the
@@ -75,7 +81,8 @@ impl Task {
     }
 
     /// Waits until one of them is over; `None` are passed over, and if there is none, there is nothing to wait for but
-    /// the time. POSIX `aio_suspend`. Errors: EAGAIN the time is over; EINTR the task ends.
+    /// the time. POSIX `aio_suspend`. Errors: EAGAIN the time is over; EINTR the task ends, or a signal's
+    /// handler ran.
     pub fn aio_suspend(&self, of: &[Option<&Aio>], timeout: Option<Duration>) -> Result<()> {
         // A time that no clock reaches is for ever.
         let until = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
@@ -93,7 +100,7 @@ impl Task {
     }
 
     /// Waits until all of them are over. POSIX `lio_listio` with `LIO_WAIT`. Errors: EIO one of them failed; EINTR the task
-    /// ends.
+    /// ends, or a signal's handler ran.
     pub fn aio_wait(&self, all: &[Arc<Aio>]) -> Result<()> {
         for aio in all {
             if !aio.is_over() {
@@ -106,6 +113,15 @@ impl Task {
     /// Cancels what has not begun, or waits for news, of this task's requests on a descriptor: one of them, or all. They
     /// end with ECANCELED. POSIX `aio_cancel`. Errors: EBADF.
     pub fn aio_cancel(&self, fd: u32, only: Option<&Aio>) -> Result<Cancelled> {
+        self.cancel(fd, only.map_or(Only::All, Only::Request))
+    }
+
+    /// As [`Task::aio_cancel`], of those whose owner gave them this tag.
+    pub fn aio_cancel_tagged(&self, fd: u32, tag: u64) -> Result<Cancelled> {
+        self.cancel(fd, Only::Tagged(tag))
+    }
+
+    fn cancel(&self, fd: u32, only: Only<'_>) -> Result<Cancelled> {
         self.descriptors.get(fd)?;
         Ok(self.host.aio().cancel(self.caller.task, fd, only))
     }

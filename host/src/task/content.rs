@@ -88,7 +88,7 @@ impl Task {
     }
 
     /// Waits until something is true of one of the descriptors, or `timeout` is over; `None` waits for ever. Answers of
-    /// how many. POSIX `poll`: EINVAL more than a task can have open, EINTR the task ends.
+    /// how many. POSIX `poll`: EINVAL more than a task can have open, EINTR the task ends, or a signal's handler ran.
     pub fn poll(&self, fds: &mut [PollFd], timeout: Option<Duration>) -> Result<usize> {
         crate::file::poll(&self.descriptors, &self.caller.ctx(), fds, timeout)
     }

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use nxvfs_abi::Ctx;
 use nxvfs_abi::filesystem::{MOUNT_RDONLY, MOUNT_REPAIR};
+use nxvfs_abi::types::mode;
 
 use crate::base::error::teach;
 use crate::base::sync::{Arc, AtomicU64, Mutex, MutexGuard, Ordering, lock};
@@ -291,7 +292,10 @@ impl Host {
             let dentry = self.tree.resolve(&Caller::host(), &self.tree.root(), node.as_bytes())?;
             match dentry.inode() {
                 Inode::Pseudo(pseudo) => match pseudo.kind() {
-                    PseudoKind::Node(_) if self.character(&dentry).is_none() => {
+                    // A FIFO is somebody's file.
+                    PseudoKind::Node(made)
+                        if made.file_type() != mode::S_IFIFO && self.character(&dentry).is_none() =>
+                    {
                         self.tree.remove_device(&dentry)
                     }
                     PseudoKind::Block(device) if device.is_offered() => self.end_device(node, &dentry),

@@ -64,7 +64,9 @@ impl Task {
     /// POSIX `fcntl(F_SETLK)`, with `wait` `F_SETLKW`.
     ///
     /// Errors: EBADF (also: shared and not open for reading, exclusive and not for writing); EINVAL before the start;
-    /// EOVERFLOW; EAGAIN another task has it; EDEADLK waiting would never end; EINTR the task ends; ENOLCK.
+    /// EOVERFLOW; EAGAIN another task has it; EDEADLK waiting would never end; EINTR the task ends, or a signal's
+    /// handler ran, or a signal's handler ran;
+    /// ENOLCK.
     pub fn setlk(&self, fd: u32, kind: Option<LockKind>, range: &LockRange, wait: bool) -> Result<()> {
         let file = self.descriptors.get(fd)?;
         file.set_record_lock(&self.caller.ctx(), self.host.locks(), kind, range, wait)?;

@@ -1,5 +1,7 @@
 //! Mapping: views by address and by value, addresses in place, and why a file maps as it does.
 
+use std::ops::Range;
+
 use super::{Task, shown};
 use nxvfs_abi::Extent;
 use nxvfs_abi::types::{mode, open};
@@ -7,8 +9,8 @@ use nxvfs_abi::types::{mode, open};
 use crate::base::{Errno, Result};
 use crate::file::OpenFile;
 use crate::mapping::{
-    Advice, Asker, Borrow, Explanation, MapError, MapRequest, Mapping, Place, Prot, Row, Source, Sync,
-    explain,
+    Advice, Asker, Borrow, Explanation, GivenUp, MapError, MapRequest, Mapping, Place, Prot, Row, Source,
+    Sync, explain, reserve,
 };
 use crate::tree::{Follow, Inode, MountFlags, PseudoKind};
 
@@ -53,9 +55,22 @@ impl Task {
         self.regions.sync(address, len, how)
     }
 
-    /// Whether any page that holds a byte of the range is this task's view.
-    pub fn maps(&self, address: usize, len: usize) -> bool {
-        self.regions.touches(address, len)
+    /// The pages of this task's views within the pages that hold a byte of the range, by address.
+    pub fn mapped_within(&self, address: usize, len: usize) -> Vec<Range<usize>> {
+        self.regions.within(address, len)
+    }
+
+    /// Whether [`Task::mprotect`] would be allowed for the pages of this task's views in the range. Errors: EACCES.
+    pub fn may_protect(&self, address: usize, len: usize, prot: Prot) -> Result<()> {
+        self.regions.may_protect(address, len, prot)
+    }
+
+    /// Leaves the pages of this task's views in the range to the caller, who maps something else over them at once: they stay
+    /// mapped until then, and are this task's no more. What was stored into them is brought back, as by [`Task::munmap`], when
+    /// the answer is dropped.
+    #[must_use]
+    pub fn give_up_pages(&self, address: usize, len: usize) -> GivenUp {
+        self.regions.give_up(address, len)
     }
 
     /// Keeps pages of this task in memory until they are unmapped or [`Task::munlock`]. POSIX `mlock`. Errors: EINVAL an
@@ -129,6 +144,7 @@ impl Task {
             may: Prot { read: true, write: !request.shared || file.flags().writable(), execute },
             mapper: &|path| self.host.attach_mapper(path),
             budget: self.host.mapping_budget(),
+            room: &reserve,
         };
         use_it(&source, &asker)
     }

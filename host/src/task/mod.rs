@@ -32,7 +32,7 @@ pub use attributes::{StatVfs, UTIME_NOW, UTIME_OMIT};
 pub use board::{Board, BoardError, Entry, Fault, Given, Step};
 pub use directories::Directory;
 pub use host::{Host, HostError, HostOptions, MountOptions};
-pub use program::{Child, Executable, Executor, Exit, Program, ProgramError, Standard};
+pub use program::{Child, Executable, Executor, Exit, Inherited, Prepared, Program, ProgramError, Standard};
 pub use ready::Ready;
 pub use report::{DeviceStatus, MountStatus};
 pub use stream::File;

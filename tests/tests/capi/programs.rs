@@ -48,6 +48,26 @@ fn every_call_of_poll_h_and_select_h_and_their_errors() {
 }
 
 #[test]
+fn calls_beside_nuttx_that_copy_describe_and_go_through_files() {
+    application("further");
+}
+
+#[test]
+fn poll_and_event_loops_over_nodes_of_every_kind() {
+    application("mix");
+}
+
+#[test]
+fn every_errno_by_what_causes_it() {
+    application("errors");
+}
+
+#[test]
+fn signals_end_calls_that_wait() {
+    application("signals");
+}
+
+#[test]
 fn every_call_of_mman_h_and_its_errors() {
     application("mman");
 }
@@ -100,15 +120,47 @@ fn what_cannot_be_used_safely_is_refused_when_it_is_compiled() {
     for (name, call, reason) in [
         ("gets.c", "gets(buf)", "how long its buffer is"),
         ("popen.c", "popen(buf, \"r\")", "use posix_spawn"),
+        ("system.c", "(void *)(long)system(buf)", "use posix_spawn"),
+        ("gets.cc", "gets(buf)", "how long its buffer is"),
+        ("popen.cc", "popen(buf, \"r\")", "use posix_spawn"),
+        ("system.cc", "(void *)(long)std::system(buf)", "use posix_spawn"),
     ] {
         let source = folder.at(name);
-        let text = format!(
-            "#include <stdio.h>\nextern char *gets(char *);\nvoid *f(char *buf) {{ return {call}; }}\n"
-        );
+        let plus = name.ends_with("cc");
+        let header = if plus {
+            "#include <cstdio>\n#include <cstdlib>"
+        } else {
+            "#include <stdio.h>\n#include <stdlib.h>"
+        };
+        let text = format!("{header}\nvoid *f(char *buf) {{ return {call}; }}\n");
         std::fs::write(&source, text).unwrap();
-        let mut gcc = Command::new("gcc");
+        let mut gcc = Command::new(if plus { "g++" } else { "gcc" });
         gcc.args(includes()).args(["-include", "nxvfs/posix.h", "-D_GNU_SOURCE", "-c"]);
         let output = gcc.arg(&source).arg("-o").arg(folder.at("object.o")).output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(!output.status.success() && said.contains(reason), "{said}");
+    }
+}
+
+#[test]
+fn what_reads_directories_in_the_c_library_itself_is_refused_when_it_is_linked() {
+    let (library, folder) = (library(), Folder::new());
+    for (name, text, reason) in [
+        (
+            "fts.c",
+            "#include <fts.h>\nint main(void) { return !fts_open((char *[]){\"/\", 0}, 0, 0); }\n",
+            "use_nftw",
+        ),
+        (
+            "wordexp.c",
+            "#include <wordexp.h>\nint main(void) { wordexp_t w; return wordexp(\"*\", &w, 0); }\n",
+            "use_glob",
+        ),
+    ] {
+        std::fs::write(folder.at(name), text).unwrap();
+        let mut gcc = Command::new("gcc");
+        gcc.args(includes()).args(["-include", "nxvfs/posix.h"]).arg(folder.at(name));
+        let output = gcc.arg("-o").arg(folder.at("program")).arg(&library).output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(!output.status.success() && said.contains(reason), "{said}");
     }

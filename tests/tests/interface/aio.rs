@@ -309,6 +309,7 @@ fn ends_are_told_once_each_and_a_list_after_its_last() {
             op: AioOp::Write(Box::new(vec![1; 10])),
             offset,
             notice: AioNotice::Call(Box::new(move || tell.send(offset).unwrap())),
+            owner: None,
         }
     };
     let one = task.aio_submit(write(70, &tell)).unwrap();
@@ -322,6 +323,7 @@ fn ends_are_told_once_each_and_a_list_after_its_last() {
         op: AioOp::Sync { data_only: false },
         offset: 0,
         notice: AioNotice::None,
+        owner: None,
     });
     let all = task.aio_list(
         requests,

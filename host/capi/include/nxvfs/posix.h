@@ -42,7 +42,9 @@
 #include <nxvfs/posix/statfs.h>
 #include <nxvfs/posix/stdio.h>
 #include <nxvfs/posix/stdlib.h>
+#include <nxvfs/posix/terminal.h>
 #include <nxvfs/posix/uio.h>
 #include <nxvfs/posix/unistd.h>
+#include <nxvfs/posix/walk.h>
 
 #endif

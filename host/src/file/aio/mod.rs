@@ -8,8 +8,9 @@
 //! position, and a synchronisation after all of its file that came before it.
 
 mod job;
+mod notices;
 mod pool;
 mod request;
 
-pub use pool::{Cancelled, Pool};
-pub use request::{Aio, AioBuffer, AioList, AioNotice, AioOp, AioRequest};
+pub use pool::{Cancelled, Only, Pool};
+pub use request::{Aio, AioBuffer, AioList, AioNotice, AioOp, AioOwner, AioRequest};

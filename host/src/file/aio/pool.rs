@@ -31,6 +31,17 @@ pub enum Cancelled {
     Over,
 }
 
+/// Which requests of a descriptor.
+#[derive(Clone, Copy)]
+pub enum Only<'a> {
+    /// All.
+    All,
+    /// This one.
+    Request(&'a Aio),
+    /// Those whose owner gave them this tag.
+    Tagged(u64),
+}
+
 /// Where a request is.
 enum Place {
     /// It waits for earlier ones.
@@ -45,6 +56,8 @@ enum Place {
 
 struct Entry {
     aio: Arc<Aio>,
+    /// The owner's; 0 of none.
+    tag: u64,
     task: u64,
     fd: u32,
     /// Which open file: its address, good as long as the request keeps it.
@@ -102,9 +115,11 @@ impl Pool {
         list: Option<Arc<AioList>>,
     ) -> Result<Arc<Aio>> {
         let order = Order::of(&file, &request.op);
-        let aio = Arc::new(Aio::default());
+        let tag = request.owner.as_ref().map_or(0, |owner| owner.tag);
+        let aio = Arc::new(Aio::new(request.owner));
         let mut entry = Entry {
             aio: aio.clone(),
+            tag,
             task: ctx.task,
             fd: request.fd,
             file: Arc::as_ptr(&file).addr(),
@@ -142,9 +157,14 @@ impl Pool {
     }
 
     /// Cancels what waits of a task's requests on a descriptor: one of them, or all.
-    pub fn cancel(&self, task: u64, fd: u32, only: Option<&Aio>) -> Cancelled {
+    pub fn cancel(&self, task: u64, fd: u32, only: Only<'_>) -> Cancelled {
         let wanted = |e: &Entry| {
-            e.task == task && e.fd == fd && only.is_none_or(|only| std::ptr::eq(&raw const *e.aio, only))
+            let is_one = match only {
+                Only::All => true,
+                Only::Request(aio) => std::ptr::eq(&raw const *e.aio, aio),
+                Only::Tagged(tag) => e.tag == tag,
+            };
+            e.task == task && e.fd == fd && is_one
         };
         let (mut some, mut inner) = (false, self.0.lock());
         let runs = loop {

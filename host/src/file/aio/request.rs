@@ -5,10 +5,10 @@ use std::fmt;
 
 use nxvfs_abi::character::event::POLLIN;
 
+use super::notices;
 use crate::base::sync::{Arc, Mutex, lock};
 use crate::base::wait::{WaitQueue, wake};
 use crate::base::{Errno, Error, Result};
-use crate::bridge::spawn_quiet;
 
 /// Memory of a transfer. It belongs to the request until that is over.
 pub trait AioBuffer: Any + Send {
@@ -56,7 +56,7 @@ pub enum AioNotice {
     /// Not at all: whoever wants to know asks. POSIX `SIGEV_NONE`.
     #[default]
     None,
-    /// By calling this on a thread of its own. POSIX `SIGEV_THREAD`.
+    /// By calling this on another thread; several at a time, but not more than a few. POSIX `SIGEV_THREAD`.
     Call(Box<dyn FnOnce() + Send>),
     /// By waking a waiter or callback.
     Wake(u64),
@@ -70,22 +70,17 @@ impl AioNotice {
                 // Who has gone away does not want to know.
                 let _ = wake(token, POLLIN);
             }
-            Self::Call(call) => {
-                // Not on the pool's own: what it calls may wait for other transfers.
-                let cell = Arc::new(Mutex::new(Some(call)));
-                let other = cell.clone();
-                let run = move |cell: &Mutex<Option<Box<dyn FnOnce() + Send>>>| {
-                    let call = lock(cell).take();
-                    if let Some(call) = call {
-                        call();
-                    }
-                };
-                if spawn_quiet("aio-notice", move || run(&other)).is_err() {
-                    run(&cell);
-                }
-            }
+            Self::Call(call) => notices::call(call),
         }
     }
+}
+
+/// Who keeps the state of a request himself.
+pub struct AioOwner {
+    /// By what it can be cancelled ([`crate::Task::aio_cancel_tagged`]).
+    pub tag: u64,
+    /// Called once when it is over, before anybody is told or woken. On any thread; it must not wait or call on.
+    pub ended: Box<dyn FnOnce(Result<usize, Errno>) + Send>,
 }
 
 /// One request. POSIX `struct aiocb`.
@@ -98,6 +93,8 @@ pub struct AioRequest {
     pub offset: u64,
     /// How its end is told.
     pub notice: AioNotice,
+    /// Who keeps its state himself, if anybody does.
+    pub owner: Option<AioOwner>,
 }
 
 #[derive(Default)]
@@ -105,6 +102,7 @@ struct End {
     result: Option<Result<usize>>,
     buffer: Option<Box<dyn AioBuffer>>,
     taken: bool,
+    owner: Option<AioOwner>,
 }
 
 /// A request that was accepted.
@@ -121,6 +119,10 @@ impl fmt::Debug for Aio {
 }
 
 impl Aio {
+    pub(super) fn new(owner: Option<AioOwner>) -> Self {
+        Self { end: Mutex::new(End { owner, ..End::default() }), ended: WaitQueue::default() }
+    }
+
     /// How it stands: `Err(EINPROGRESS)` until it is over, then `Ok` or what it failed with, ECANCELED if it was
     /// cancelled. POSIX `aio_error`.
     pub fn error(&self) -> Result<(), Errno> {
@@ -146,24 +148,6 @@ impl Aio {
         }
     }
 
-    /// As [`Aio::finish`], without a sentence: takes one lock and allocates nothing, so that a handler of signals that the
-    /// caller's thread does not get meanwhile may call it.
-    pub fn finish_plainly(&self) -> Result<usize, Errno> {
-        let mut end = lock(&self.end);
-        let result = match &end.result {
-            None => return Err(Errno::EINPROGRESS),
-            Some(_) if end.taken => return Err(Errno::EINVAL),
-            Some(result) => result.as_ref().map_or_else(|e| Err(e.errno()), |done| Ok(*done)),
-        };
-        end.taken = true;
-        result
-    }
-
-    /// Whether its result was asked for.
-    pub fn is_taken(&self) -> bool {
-        lock(&self.end).taken
-    }
-
     /// The buffer, once the transfer is over; once, and only as the type that it was given as.
     pub fn take_buffer<B: AioBuffer>(&self) -> Option<B> {
         let buffer = lock(&self.end).buffer.take()?;
@@ -182,10 +166,15 @@ impl Aio {
     }
 
     pub(super) fn complete(&self, result: Result<usize>, buffer: Option<Box<dyn AioBuffer>>) {
+        let plain = result.as_ref().map_or_else(|e| Err(e.errno()), |done| Ok(*done));
         let mut end = lock(&self.end);
         end.result = Some(result);
         end.buffer = buffer;
+        let owner = end.owner.take();
         drop(end);
+        if let Some(owner) = owner {
+            (owner.ended)(plain);
+        }
         self.ended.wake(POLLIN);
     }
 }

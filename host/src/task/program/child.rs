@@ -77,9 +77,18 @@ impl Child {
         self.pid.as_raw_nonzero().get()
     }
 
-    /// Waits until it has ended and what it wrote is in its files. Errors: EINTR the task ends; ECHILD somebody else in
-    /// this process was told how it ended.
+    /// Waits until it has ended and what it wrote is in its files. Errors: EINTR the task ends, or a signal's handler ran;
+    /// ECHILD somebody else in this process was told how it ended.
     pub fn wait(&self) -> Result<Exit> {
+        self.wait_by(|waiter| waiter.sleep(None))
+    }
+
+    /// As [`Child::wait`], whatever signals come.
+    pub fn wait_through(&self) -> Result<Exit> {
+        self.wait_by(|waiter| waiter.sleep_through(None))
+    }
+
+    fn wait_by(&self, sleep: impl Fn(&Waiter) -> Result<bool, Errno>) -> Result<Exit> {
         let waiter = Waiter::new(self.cancel);
         loop {
             waiter.begin();
@@ -87,7 +96,7 @@ impl Child {
             if let Some(exit) = self.try_wait() {
                 return exit;
             }
-            waiter.sleep(None)?;
+            sleep(&waiter)?;
         }
     }
 

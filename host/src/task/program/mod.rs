@@ -12,4 +12,6 @@ mod spawn;
 
 pub use child::{Child, Exit};
 pub use executable::{Executable, Executor, ProgramError};
-pub use spawn::{Program, Standard};
+pub use spawn::{Prepared, Program, Standard};
+
+pub use crate::bridge::Inherited;

@@ -18,7 +18,7 @@ use super::pump::{drain, feed};
 use crate::base::sync::Arc;
 use crate::base::wait::Relay;
 use crate::base::{Errno, Error, Result};
-use crate::bridge::spawn_quiet;
+use crate::bridge::{Inheritance, Inherited, spawn_quiet};
 use crate::file::KeptOpen;
 
 /// What a program has as its standard input, output or error.
@@ -42,6 +42,8 @@ pub struct Program {
     environment: Option<Vec<(OsString, OsString)>>,
     standard: [Standard; 3],
     group: Option<i32>,
+    blocked: Option<Vec<i32>>,
+    numbers: Vec<(i32, Inherited)>,
     reap: bool,
 }
 
@@ -56,6 +58,8 @@ impl Program {
             environment: None,
             standard: Default::default(),
             group: None,
+            blocked: None,
+            numbers: Vec::new(),
             reap: true,
         }
     }
@@ -116,6 +120,21 @@ impl Program {
         self
     }
 
+    /// The signals that are blocked in it, instead of those that the thread blocks which starts it. POSIX
+    /// `POSIX_SPAWN_SETSIGMASK`.
+    #[must_use]
+    pub fn blocked(mut self, signals: impl IntoIterator<Item = i32>) -> Self {
+        self.blocked = Some(signals.into_iter().collect());
+        self
+    }
+
+    /// What one of its numbers from 3 on is, instead of what it inherits.
+    #[must_use]
+    pub fn number(mut self, fd: i32, what: Inherited) -> Self {
+        self.numbers.push((fd, what));
+        self
+    }
+
     /// Leaves it to the rest of this process to ask the operating system how the program ended (`waitpid`).
     #[must_use]
     pub fn unreaped(mut self) -> Self {
@@ -139,20 +158,27 @@ impl Task {
     /// interpreter or loader, with a sentence; ELOOP scripts that run scripts; EBADF a standard stream is not open for
     /// that; EINVAL a zero byte in an argument; ENOMEM, EAGAIN, EMFILE.
     pub fn spawn(&self, program: Program) -> Result<Child> {
-        let place = String::from_utf8_lossy(&program.path).into_owned();
-        self.start(program).map_err(|e| e.doing(format_args!("run {place}")))
+        self.prepare(program)?.start()
     }
 
-    fn start(&self, program: Program) -> Result<Child> {
-        let Program { path, argv, environment, standard, group, reap } = program;
+    /// Does what can be done of [`Task::spawn`] without a process: everything that calls file systems. Errors: as there.
+    pub fn prepare(&self, program: Program) -> Result<Prepared> {
+        let place = String::from_utf8_lossy(&program.path).into_owned();
+        self.prepared(program).map_err(|e| e.doing(format_args!("run {place}")))
+    }
+
+    fn prepared(&self, program: Program) -> Result<Prepared> {
+        let Program { path, argv, environment, standard, group, blocked, numbers, reap } = program;
         let named =
             environment.iter().flatten().flat_map(|(name, value)| [name.as_bytes(), value.as_bytes()]);
         if argv.iter().map(Vec::as_slice).chain(named).any(|word| word.contains(&0)) {
             return Err(Errno::EINVAL.into());
         }
+        let inheritance = Inheritance::new(blocked.as_deref(), numbers)?;
         let executable = self.executable(&path, argv, Executor::Child)?;
+        let image = inheritance.out_of_the_way(executable.program)?;
         let mut words = executable.argv.iter().map(|word| OsStr::from_bytes(word));
-        let mut command = Command::new(format!("/proc/self/fd/{}", executable.program.as_raw_fd()));
+        let mut command = Command::new(format!("/proc/self/fd/{}", image.as_raw_fd()));
         command.arg0(words.next().ok_or(Errno::EINVAL)?).args(words);
         if let Some(environment) = environment {
             command.env_clear().envs(environment);
@@ -160,6 +186,7 @@ impl Task {
         if let Some(group) = group {
             command.process_group(group);
         }
+        inheritance.apply(&mut command);
         let mut pipes = Pipes::default();
         let [stdin, stdout, stderr] = standard;
         let shared_output = self.same_file(&stdout, &stderr);
@@ -170,49 +197,8 @@ impl Task {
             Some(copy) => command.stderr(copy),
             None => command.stderr(self.output(stderr, &mut pipes, false)?.0),
         };
-        let started = command.spawn();
-        // This process's copies of the program's ends, so that their end is seen.
-        drop(command);
-        let mut started = started.map_err(|e| match Error::from(e) {
-            e if e.errno() == Errno::ENOENT => {
-                ProgramError::Loader { path: String::from_utf8_lossy(&path).into_owned() }.into()
-            }
-            e => e,
-        })?;
-        self.attend(started.id(), pipes, executable.scripts, reap).inspect_err(|_| {
-            // Nobody would look after it. That it cannot be killed means that it has ended.
-            let _ = started.kill();
-            let _ = started.wait();
-        })
-    }
-
-    /// Starts the threads that look after a program.
-    fn attend(&self, pid: u32, pipes: Pipes, scripts: Vec<OwnedFd>, reap: bool) -> Result<Child> {
-        let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::ESRCH)?;
-        let process = Arc::new(pidfd_open(pid, PidfdFlags::empty())?);
-        let shared = Arc::new(Shared::default());
-        let mut attendants = Attendants { feeder: None, drains: Vec::new(), scripts };
-        if let Some((file, pipe)) = pipes.feeds {
-            let relay = Relay::new();
-            let ctx = Ctx { cancel: relay.token(), ..self.caller.ctx() };
-            let (shared, process) = (shared.clone(), process.clone());
-            let feeder = spawn_quiet("program-input", move || {
-                if let Err(e) = feed(&file, &ctx, &pipe, &process) {
-                    shared.trouble(e.doing("standard input"));
-                }
-            })?;
-            attendants.feeder = Some((feeder, relay));
-        }
-        for (file, pipe) in pipes.drains {
-            let ctx = Ctx { cancel: 0, ..self.caller.ctx() };
-            let (shared, process) = (shared.clone(), process.clone());
-            attendants.drains.push(spawn_quiet("program-output", move || {
-                if let Err(e) = drain(&file, &ctx, &pipe, &process) {
-                    shared.trouble(e.doing("standard output"));
-                }
-            })?);
-        }
-        Child::new(pid, process, shared, attendants, (reap, self.caller.cancel))
+        let (ctx, scripts) = (self.caller.ctx(), executable.scripts);
+        Ok(Prepared { path, command, image, pipes, scripts, ctx, reap })
     }
 
     fn same_file(&self, one: &Standard, other: &Standard) -> bool {
@@ -261,6 +247,72 @@ impl Task {
             }
         })
     }
+}
+
+/// A program that only needs its process.
+pub struct Prepared {
+    path: Vec<u8>,
+    command: Command,
+    /// What is executed: open until the process has it.
+    image: OwnedFd,
+    pipes: Pipes,
+    scripts: Vec<OwnedFd>,
+    ctx: Ctx,
+    reap: bool,
+}
+
+impl Prepared {
+    /// Starts it; calls nothing but the operating system. Errors: ENOENT the interpreter or loader; ENOEXEC, ENOMEM, EAGAIN.
+    pub fn start(self) -> Result<Child> {
+        let Self { path, mut command, image, pipes, scripts, ctx, reap } = self;
+        let place = String::from_utf8_lossy(&path).into_owned();
+        let started = command.spawn();
+        // This process's copies of the program's ends, so that their end is seen.
+        drop(command);
+        drop(image);
+        let started = started.map_err(|e| match Error::from(e) {
+            e if e.errno() == Errno::ENOENT => ProgramError::Loader { path: place.clone() }.into(),
+            e => e,
+        });
+        started
+            .and_then(|mut started| {
+                attend(started.id(), pipes, scripts, &ctx, reap).inspect_err(|_| {
+                    // Nobody would look after it. That it cannot be killed means that it has ended.
+                    let _ = started.kill();
+                    let _ = started.wait();
+                })
+            })
+            .map_err(|e| e.doing(format_args!("run {place}")))
+    }
+}
+
+/// Starts the threads that look after a program.
+fn attend(pid: u32, pipes: Pipes, scripts: Vec<OwnedFd>, ctx: &Ctx, reap: bool) -> Result<Child> {
+    let pid = i32::try_from(pid).ok().and_then(Pid::from_raw).ok_or(Errno::ESRCH)?;
+    let process = Arc::new(pidfd_open(pid, PidfdFlags::empty())?);
+    let shared = Arc::new(Shared::default());
+    let mut attendants = Attendants { feeder: None, drains: Vec::new(), scripts };
+    if let Some((file, pipe)) = pipes.feeds {
+        let relay = Relay::new();
+        let ctx = Ctx { cancel: relay.token(), ..*ctx };
+        let (shared, process) = (shared.clone(), process.clone());
+        let feeder = spawn_quiet("program-input", move || {
+            if let Err(e) = feed(&file, &ctx, &pipe, &process) {
+                shared.trouble(e.doing("standard input"));
+            }
+        })?;
+        attendants.feeder = Some((feeder, relay));
+    }
+    for (file, pipe) in pipes.drains {
+        let ctx = Ctx { cancel: 0, ..*ctx };
+        let (shared, process) = (shared.clone(), process.clone());
+        attendants.drains.push(spawn_quiet("program-output", move || {
+            if let Err(e) = drain(&file, &ctx, &pipe, &process) {
+                shared.trouble(e.doing("standard output"));
+            }
+        })?);
+    }
+    Child::new(pid, process, shared, attendants, (reap, ctx.cancel))
 }
 
 /// Only this side of the pipe: the program's end waits, as any does.

@@ -8,6 +8,7 @@ extern void *mmap(void *, unsigned long, int, int, int, long) __asm__("nx_mmap")
 #endif
 #pragma redefine_extname mmap64 nx_mmap
 #pragma redefine_extname munmap nx_munmap
+#pragma redefine_extname mremap nx_mremap
 #pragma redefine_extname mprotect nx_mprotect
 #pragma redefine_extname msync nx_msync
 #pragma redefine_extname madvise nx_madvise

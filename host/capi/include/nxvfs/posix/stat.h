@@ -17,6 +17,7 @@ extern int fstatat(int, const char *, struct stat *, int) __asm__("nx_fstatat");
 #pragma redefine_extname lstat64 nx_lstat
 #pragma redefine_extname fstat64 nx_fstat
 #pragma redefine_extname fstatat64 nx_fstatat
+#pragma redefine_extname statx nx_statx
 #pragma redefine_extname mkdir nx_mkdir
 #pragma redefine_extname mkdirat nx_mkdirat
 #pragma redefine_extname mkfifo nx_mkfifo

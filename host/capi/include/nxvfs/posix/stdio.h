@@ -13,10 +13,19 @@ extern struct _IO_FILE *fopen(const char *, const char *) __asm__("nx_fopen");
 extern struct _IO_FILE *freopen(const char *, const char *, struct _IO_FILE *) __asm__("nx_freopen");
 extern struct _IO_FILE *tmpfile(void) __asm__("nx_tmpfile");
 extern char *gets_s(char *, unsigned long) __asm__("nx_gets_s");
+#endif
 /* Refused where they are called. */
+#ifdef __cplusplus
+extern "C" {
+#endif
+struct _IO_FILE;
 extern char *gets(char *) __attribute__((error("gets cannot know how long its buffer is: use fgets or gets_s")));
 extern struct _IO_FILE *popen(const char *, const char *)
     __attribute__((error("popen runs a shell of the operating system, which does not know the host's files: use posix_spawn with a pipe")));
+extern int system(const char *)
+    __attribute__((error("system runs a shell of the operating system, which does not know the host's files: use posix_spawn")));
+#ifdef __cplusplus
+}
 #endif
 #pragma redefine_extname fopen64 nx_fopen
 #pragma redefine_extname freopen64 nx_freopen

@@ -1,14 +1,16 @@
-/* unistd.h. See nxvfs/posix.h. */
+/* unistd.h, sys/sendfile.h. See nxvfs/posix.h. */
 #pragma GCC system_header
 
 #ifdef __cplusplus
 #pragma redefine_extname lseek nx_lseek
+#pragma redefine_extname sendfile nx_sendfile
 #pragma redefine_extname pread nx_pread
 #pragma redefine_extname pwrite nx_pwrite
 #pragma redefine_extname truncate nx_truncate
 #pragma redefine_extname ftruncate nx_ftruncate
 #else
 extern long lseek(int, long, int) __asm__("nx_lseek");
+extern long sendfile(int, int, long *, unsigned long) __asm__("nx_sendfile");
 extern long pread(int, void *, unsigned long, long) __asm__("nx_pread");
 extern long pwrite(int, const void *, unsigned long, long) __asm__("nx_pwrite");
 extern int truncate(const char *, long) __asm__("nx_truncate");
@@ -19,7 +21,13 @@ extern int ftruncate(int, long) __asm__("nx_ftruncate");
 #pragma redefine_extname pwrite64 nx_pwrite
 #pragma redefine_extname truncate64 nx_truncate
 #pragma redefine_extname ftruncate64 nx_ftruncate
+#pragma redefine_extname sendfile64 nx_sendfile
+#pragma redefine_extname copy_file_range nx_copy_file_range
+#pragma redefine_extname pathconf nx_pathconf
+#pragma redefine_extname fpathconf nx_fpathconf
 #pragma redefine_extname close nx_close
+#pragma redefine_extname close_range nx_close_range
+#pragma redefine_extname closefrom nx_closefrom
 #pragma redefine_extname dup nx_dup
 #pragma redefine_extname dup2 nx_dup2
 #pragma redefine_extname dup3 nx_dup3
