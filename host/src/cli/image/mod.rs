@@ -47,6 +47,7 @@ use refusal::ImageError;
 use volume::{Attached, Use, Volume};
 
 pub(super) use find::Source;
+#[cfg(feature = "fuse")]
 pub(super) use volume::attach_to_mount;
 
 pub(super) use make::{MKFS_EXAMPLES, MKFS_USAGE, MkfsArgs, mkfs};

@@ -128,6 +128,7 @@ impl Volume {
 
 /// Attaches an image whose volume is mounted for longer, and written as the volume is. `xip`: its pages are the medium's
 /// memory. Errors: EBUSY a change of it was interrupted, or another program uses it; the system's and the driver's.
+#[cfg(feature = "fuse")]
 pub(in crate::cli) fn attach_to_mount(
     host: &Arc<Host>,
     image: &Path,
