@@ -58,7 +58,15 @@ impl Session {
 
     /// Answers requests until it is unmounted. Errors: of the connection to the kernel.
     pub fn run(self) -> Result<()> {
-        Ok(self.session.run()?)
+        let mut running = self.session.spawn()?;
+        let answering = std::mem::replace(&mut running.guard, std::thread::spawn(|| Ok(())));
+        let ended = answering.join().map_err(|_| Errno::EIO)?;
+        if ended.is_ok() {
+            // The kernel has ended it. The library (fuser 0.18) would unmount once more, as it takes a connection that has
+            // ended for one that lives, and so take away what somebody else has mounted there meanwhile.
+            std::mem::forget(running);
+        }
+        Ok(ended?)
     }
 }
 
