@@ -52,11 +52,9 @@ fn moment(time: TimeOrNow) -> Timespec {
     };
     let (seconds, nanoseconds) = match time.duration_since(UNIX_EPOCH) {
         Ok(after) => (after.as_secs() as i64, after.subsec_nanos()),
-        // Whole seconds downwards, and nanoseconds from there upwards.
-        Err(before) => match (before.duration().as_secs() as i64, before.duration().subsec_nanos()) {
-            (seconds, 0) => (-seconds, 0),
-            (seconds, nanoseconds) => (-seconds - 1, 1_000_000_000 - nanoseconds),
-        },
+        // Nanoseconds count upwards from the second. The library (fuser 0.18.0) takes both off the epoch, and so they are
+        // still apart here.
+        Err(before) => (-(before.duration().as_secs() as i64), before.duration().subsec_nanos()),
     };
     Timespec { seconds, nanoseconds, reserved: 0 }
 }
@@ -176,6 +174,15 @@ impl Door {
         Ok(())
     }
 
+    /// Errors: ENOTSUP the name is of no space that Linux has for what file systems keep.
+    fn attribute_node(&self, number: u64, name: &[u8]) -> Result<Arc<VolumeNode>> {
+        const SPACES: [&[u8]; 3] = [b"user.", b"trusted.", b"security."];
+        match SPACES.iter().any(|space| name.starts_with(space)) {
+            true => self.volume_node(number),
+            false => Err(Errno::ENOTSUP.into()),
+        }
+    }
+
     fn volume_node(&self, number: u64) -> Result<Arc<VolumeNode>> {
         match self.nodes.get(number)?.inode() {
             Inode::Volume(node) => Ok(node.clone()),
@@ -185,7 +192,7 @@ impl Door {
 
     /// An extended attribute. Errors: ENODATA, ENOTSUP.
     pub(super) fn extended(&self, caller: &Caller, number: u64, name: &[u8]) -> Result<Vec<u8>> {
-        let node = self.volume_node(number)?;
+        let node = self.attribute_node(number, name)?;
         node.mount().volume().getxattr(&caller.ctx(), node.node(), name)
     }
 
@@ -206,7 +213,7 @@ impl Door {
         name: &[u8],
         value: Option<(&[u8], u32)>,
     ) -> Result<()> {
-        let node = self.volume_node(number)?;
+        let node = self.attribute_node(number, name)?;
         let (ctx, volume) = (caller.ctx(), node.mount().volume());
         if node.mount().read_only() {
             return Err(Errno::EROFS.into());

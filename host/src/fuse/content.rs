@@ -69,8 +69,13 @@ impl Door {
         if valid(inode).is_zero() { FopenFlags::empty() } else { FopenFlags::FOPEN_KEEP_CACHE }
     }
 
+    /// Errors: ESTALE it was removed by another spelling; the kernel then looks for all names of the path again, so that
+    /// nobody writes to what is no longer there.
     pub(super) fn open(&self, caller: &Caller, number: u64, flags: u32) -> Result<Opened> {
         let dentry = self.nodes.get(number)?;
+        if self.nodes.is_gone(number) {
+            return Err(Errno::ESTALE.into());
+        }
         let opener = Opener { tree: self.tree(), caller, base: &dentry };
         let passed = self.passed(flags, is_live(dentry.inode()));
         let file = match OpenFile::open_found(&opener, &dentry, passed) {

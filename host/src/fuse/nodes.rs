@@ -26,6 +26,8 @@ struct Node {
     told: u64,
     /// Where names have several spellings: the one that the kernel keeps.
     kept: Option<Spot>,
+    /// Whether it was removed by another spelling than that, which the kernel may still find.
+    gone: bool,
 }
 
 #[derive(Default)]
@@ -51,7 +53,7 @@ impl Nodes {
     pub(super) fn new(root: Arc<Dentry>) -> Self {
         let mut table = Table::default();
         table.by_inode.insert(address(root.inode()), ROOT);
-        table.by_number.insert(ROOT, Node { dentry: root, told: u64::MAX / 2, kept: None });
+        table.by_number.insert(ROOT, Node { dentry: root, told: u64::MAX / 2, kept: None, gone: false });
         Self(RwLock::new(table))
     }
 
@@ -94,7 +96,7 @@ impl Nodes {
             wish
         };
         table.by_inode.insert(address, number);
-        table.by_number.insert(number, Node { dentry: dentry.clone(), told: 1, kept: None });
+        table.by_number.insert(number, Node { dentry: dentry.clone(), told: 1, kept: None, gone: false });
         number
     }
 
@@ -138,6 +140,13 @@ impl Nodes {
         let number = table.by_inode.get(&address(dentry.inode()))?;
         let node = table.by_number.get_mut(number)?;
         let kept = std::mem::replace(&mut node.kept, to.map(|(dir, name)| (dir, name.into())));
-        kept.filter(|(dir, name)| (*dir, &**name) != from)
+        let outdated = kept.filter(|(dir, name)| (*dir, &**name) != from);
+        node.gone = to.is_none() && outdated.is_some();
+        outdated
+    }
+
+    /// Whether a node was removed by another spelling than the kernel keeps.
+    pub(super) fn is_gone(&self, number: u64) -> bool {
+        read(&self.0).by_number.get(&number).is_some_and(|node| node.gone)
     }
 }

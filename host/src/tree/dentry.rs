@@ -21,6 +21,14 @@ pub(super) struct Asked {
     pub(super) moves: u64,
 }
 
+/// What happened to the names of a directory. It is counted by its node: where names are folded, several dentries may be
+/// the same directory, and what changes by one is changed for all.
+#[derive(Default)]
+pub(super) struct Counts {
+    changes: AtomicU64,
+    moves: AtomicU64,
+}
+
 /// How long knowledge of a name may be trusted.
 ///
 /// Where names are folded, several spellings name one entry, and only one of them is taken out when it changes. So a name
@@ -86,8 +94,8 @@ pub struct Dentry {
     pub(super) children: RwLock<Children>,
     /// Names that were learnt not to be there since those were last forgotten; changed under the lock of the children.
     pub(super) missing_learnt: AtomicUsize,
-    changes: AtomicU64,
-    moves: AtomicU64,
+    /// Of a directory of the pseudo tree.
+    counts: Counts,
     /// Whether a volume is mounted here: spares the lock on the way.
     covered: AtomicBool,
     mounted: RwLock<Option<Arc<Mount>>>,
@@ -117,8 +125,7 @@ impl Dentry {
             inode,
             children: RwLock::default(),
             missing_learnt: AtomicUsize::new(0),
-            changes: AtomicU64::new(0),
-            moves: AtomicU64::new(0),
+            counts: Counts::default(),
             covered: AtomicBool::new(false),
             mounted: RwLock::new(None),
         })
@@ -191,24 +198,31 @@ impl Dentry {
         at
     }
 
+    fn counts(&self) -> &Counts {
+        match &self.inode {
+            Inode::Volume(node) => node.counts(),
+            Inode::Pseudo(_) => &self.counts,
+        }
+    }
+
     /// Number of changes that the host made in this directory.
     pub(super) fn change_number(&self) -> u64 {
-        self.changes.load(Ordering::Acquire)
+        self.counts().changes.load(Ordering::Acquire)
     }
 
     pub(super) fn note_change(&self) {
-        self.changes.fetch_add(1, Ordering::AcqRel);
+        self.counts().changes.fetch_add(1, Ordering::AcqRel);
     }
 
     /// Something was renamed, from here or to here: whatever is known by a spelling may be something else by now.
     pub(super) fn note_move(&self) {
-        self.moves.fetch_add(1, Ordering::AcqRel);
+        self.counts().moves.fetch_add(1, Ordering::AcqRel);
         self.note_change();
     }
 
     /// What stands before a file system is asked for a name.
     pub(super) fn ask(&self, epoch: u64) -> Asked {
-        Asked { epoch, change: self.change_number(), moves: self.moves.load(Ordering::Acquire) }
+        Asked { epoch, change: self.change_number(), moves: self.counts().moves.load(Ordering::Acquire) }
     }
 
     /// What is known of a name. `folded`: different spellings may name the same entry. `epoch`: the mount's number of
@@ -221,11 +235,11 @@ impl Dentry {
         };
         match read(&self.children).get(name) {
             Some(Child::There { dentry, stamp, number })
-                if fresh(stamp, &self.moves) && (!folded || *number == dentry.names_lost()) =>
+                if fresh(stamp, &self.counts().moves) && (!folded || *number == dentry.names_lost()) =>
             {
                 Cached::Hit(dentry.clone())
             }
-            Some(Child::Missing { stamp, .. }) if fresh(stamp, &self.changes) => Cached::Absent,
+            Some(Child::Missing { stamp, .. }) if fresh(stamp, &self.counts().changes) => Cached::Absent,
             _ => Cached::Unknown,
         }
     }

@@ -76,7 +76,8 @@ impl Dentry {
         if after < MADE {
             for (number, dentry) in self.pseudo_children_after(after, limit) {
                 let name = dentry.name().to_vec();
-                let attr = dentry.topmost().inode().attr(ctx)?;
+                // A volume that fails does not hide the others: it is told as the directory that it covers.
+                let attr = dentry.topmost().inode().attr(ctx).or_else(|_| dentry.inode().attr(ctx))?;
                 out.push(PseudoEntry { number, name, ino: attr.ino, file_type: attr.file_type() });
             }
         }

@@ -5,6 +5,7 @@ use nxvfs_abi::filesystem::Attr;
 use nxvfs_abi::types::mode;
 use rustix::time::{ClockId, clock_gettime};
 
+use super::dentry::Counts;
 use super::mount::Mount;
 use super::pseudo::{PseudoKind, PseudoNode};
 use crate::base::sync::{Arc, AtomicU64, Mutex, Ordering, RwLock, Weak, lock, read, write};
@@ -37,6 +38,8 @@ pub struct VolumeNode {
     asked: AtomicU64,
     /// How often a name of it was taken away.
     names_lost: AtomicU64,
+    /// Of a directory: what happened to its names.
+    counts: Counts,
     /// Of a FIFO: what its ends share, as long as one is open.
     pipe: Mutex<Weak<Pipe>>,
 }
@@ -83,6 +86,7 @@ impl VolumeNode {
             changes: AtomicU64::new(0),
             asked: AtomicU64::new(0),
             names_lost: AtomicU64::new(0),
+            counts: Counts::default(),
             resident: Residence::default(),
             pipe: Mutex::default(),
         })
@@ -211,6 +215,11 @@ impl VolumeNode {
     /// How often a name of it was taken away.
     pub(super) fn names_lost(&self) -> u64 {
         self.names_lost.load(Ordering::Acquire)
+    }
+
+    /// Of a directory: what happened to its names.
+    pub(super) fn counts(&self) -> &Counts {
+        &self.counts
     }
 
     /// A name of it was taken away.

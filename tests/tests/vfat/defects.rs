@@ -315,3 +315,24 @@ fn what_is_known_of_a_spelling_ends_with_its_file_and_outlives_changes_beside_it
         fat.judged();
     });
 }
+
+#[test]
+fn a_change_by_one_spelling_of_a_directory_is_seen_by_all() {
+    everywhere(|place| {
+        let fat = Fat::new(place, DISK.0, DISK.1, "");
+        let task = fat.task();
+        task.mkdir("/mnt/Dir", 0o755).unwrap();
+        let there = || ["Dir/x", "DIR/x", "dir/X"].map(|name| task.stat(format!("/mnt/{name}")).is_ok());
+        assert_eq!(there(), [false; 3]);
+        task.close(make(&task, "/mnt/DIR/X", b"")).unwrap();
+        assert_eq!(there(), [true; 3]);
+        task.rename("/mnt/dIR/x", "/mnt/Dir/other", 0).unwrap();
+        assert_eq!(there(), [false; 3]);
+        task.rename("/mnt/DIR/OTHER", "/mnt/dir/X", 0).unwrap();
+        assert_eq!(there(), [true; 3]);
+        task.unlink("/mnt/Dir/X").unwrap();
+        assert_eq!(there(), [false; 3]);
+        task.end();
+        fat.judged();
+    });
+}
