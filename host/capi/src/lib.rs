@@ -35,6 +35,7 @@ mod statfs;
 mod stdio;
 mod temp;
 mod terminal;
+mod times;
 mod transfer;
 mod varargs;
 mod walk;
