@@ -168,6 +168,12 @@ mod vma {
     pub fn page() -> usize {
         1
     }
+
+    pub fn reserve(_pages: &std::ops::Range<usize>) -> super::base::Result<()> {
+        Ok(())
+    }
+
+    pub fn unmap(_pages: std::ops::Range<usize>) {}
 }
 
 mod place {
@@ -218,6 +224,10 @@ mod view {
     }
 
     impl View {
+        pub fn may_protect(&self, _prot: Prot) -> base::Result<()> {
+            Ok(())
+        }
+
         pub fn protect(&self, _pages: &Range<usize>, _prot: Prot) -> base::Result<()> {
             Ok(())
         }
@@ -260,6 +270,8 @@ mod view {
     }
 
     impl Piece {
+        pub fn give_up(&self) {}
+
         pub fn cut(mut self, middle: &Range<usize>) -> (Option<Piece>, Piece, Option<Piece>) {
             let of =
                 |pages: Range<usize>| (!pages.is_empty()).then(|| Piece { view: self.view.clone(), pages });
@@ -292,15 +304,21 @@ mod decide {
         pub address: usize,
     }
 
+    pub type Room<'a> = &'a dyn Fn(&std::ops::Range<usize>) -> Result<()>;
+
     /// What a view is made of: the piece itself.
-    pub struct Asker<'a>(pub &'a super::Mutex<Option<Piece>>);
+    pub struct Asker<'a> {
+        pub piece: &'a super::Mutex<Option<Piece>>,
+        pub room: Room<'a>,
+    }
 
     pub fn map(_: &Source, asker: &Asker<'_>, _: &MapRequest) -> Result<Fresh> {
-        let piece = super::lock(asker.0).take().unwrap();
+        let piece = super::lock(asker.piece).take().unwrap();
+        (asker.room)(&piece.pages)?;
         Ok(Fresh { address: piece.pages.start, piece })
     }
 
-    pub fn anonymous(_: usize, _: Prot, _: bool, _: Place) -> Result<Fresh> {
+    pub fn anonymous(_: usize, _: Prot, _: bool, _: Place, _: Room<'_>) -> Result<Fresh> {
         Err(super::Errno::ENOMEM)
     }
 }
@@ -335,7 +353,7 @@ fn view(pages: usize) -> Arc<View> {
 fn keep(regions: &Regions, view: &Arc<View>, pages: std::ops::Range<usize>) -> Result<usize, Errno> {
     let request = MapRequest { place: Place::Anywhere, len: pages.len() };
     let piece = Mutex::new(Some(Piece { view: view.clone(), pages }));
-    regions.map(&place::Source, &decide::Asker(&piece), &request)
+    regions.map(&place::Source, &decide::Asker { piece: &piece, room: &|_| Ok(()) }, &request)
 }
 
 fn unmapped(view: &View) -> Vec<u32> {
@@ -410,13 +428,29 @@ fn a_view_that_is_told_of_while_it_goes_is_whole_or_not_there() {
 mod inode {
     use std::sync::Arc;
 
-    /// A node: its number.
-    pub struct Node(pub u64);
+    use super::dentry::Counts;
+
+    /// A node: its number, and what happened to the names in it.
+    pub struct Node(pub u64, Counts);
+
+    impl Node {
+        pub fn new(number: u64) -> Arc<Self> {
+            Arc::new(Self(number, Counts::default()))
+        }
+
+        pub fn counts(&self) -> &Counts {
+            &self.1
+        }
+
+        pub fn names_lost(&self) -> u64 {
+            0
+        }
+    }
 
     #[derive(Clone)]
     pub enum Inode {
         Volume(Arc<Node>),
-        Pseudo,
+        Pseudo(()),
     }
 
     pub fn still_valid(until: u64) -> bool {
@@ -454,8 +488,8 @@ const NAME: &[u8] = b"name";
 
 impl Directory {
     fn new(there: bool) -> Arc<Self> {
-        let truth = there.then(|| Arc::new(Node(1)));
-        let dentry = Dentry::root(Inode::Volume(Arc::new(Node(0))));
+        let truth = there.then(|| Node::new(1));
+        let dentry = Dentry::root(Inode::Volume(Node::new(0)));
         Arc::new(Self { truth: RwLock::new(truth), dentry, names: Lru::default() })
     }
 
@@ -492,7 +526,7 @@ impl Directory {
 
     /// As `Tree::make`.
     fn make(&self) {
-        let node = Arc::new(Node(2));
+        let node = Node::new(2);
         *base::sync::write(&self.truth) = Some(node.clone());
         self.dentry.note_change();
         self.remember(node, self.dentry.change_number());
