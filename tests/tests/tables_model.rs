@@ -428,14 +428,15 @@ fn a_view_that_is_told_of_while_it_goes_is_whole_or_not_there() {
 mod inode {
     use std::sync::Arc;
 
+    use super::base::sync::{AtomicU64, Ordering};
     use super::dentry::Counts;
 
     /// A node: its number, and what happened to the names in it.
-    pub struct Node(pub u64, Counts);
+    pub struct Node(pub u64, Counts, AtomicU64);
 
     impl Node {
         pub fn new(number: u64) -> Arc<Self> {
-            Arc::new(Self(number, Counts::default()))
+            Arc::new(Self(number, Counts::default(), AtomicU64::new(0)))
         }
 
         pub fn counts(&self) -> &Counts {
@@ -443,7 +444,11 @@ mod inode {
         }
 
         pub fn names_lost(&self) -> u64 {
-            0
+            self.2.load(Ordering::Acquire)
+        }
+
+        pub fn lose_name(&self) {
+            self.2.fetch_add(1, Ordering::AcqRel);
         }
     }
 
@@ -474,7 +479,7 @@ mod cache;
 mod dentry;
 
 use cache::Lru;
-use dentry::{Cached, Dentry, Stamp};
+use dentry::{Asked, Cached, Dentry};
 use inode::{Inode, Node};
 
 /// A directory with one name, which is there or not: the file system's truth, and what the host remembers of it.
@@ -493,10 +498,6 @@ impl Directory {
         Arc::new(Self { truth: RwLock::new(truth), dentry, names: Lru::default() })
     }
 
-    fn stamp(change: u64) -> Stamp {
-        Stamp { valid_until: u64::MAX, change, epoch: 0 }
-    }
-
     fn cached(&self, folded: bool) -> Option<bool> {
         match self.dentry.cached(NAME, folded, 0) {
             Cached::Hit(_) => Some(true),
@@ -507,21 +508,21 @@ impl Directory {
 
     /// As `Mount::lookup`.
     fn look(&self, folded: bool) -> bool {
-        let change = self.dentry.change_number();
+        let asked = self.dentry.ask(0);
         if let Some(known) = self.cached(folded) {
             return known;
         }
         let truth = base::sync::read(&self.truth).clone();
         match truth {
-            Some(node) => self.remember(node, change),
-            None => self.names.insert_missing(&self.dentry, NAME, Self::stamp(change)),
+            Some(node) => self.remember(node, asked),
+            None => self.names.insert_missing(&self.dentry, NAME, u64::MAX, asked),
         }
         base::sync::read(&self.truth).is_some()
     }
 
-    fn remember(&self, node: Arc<Node>, change: u64) {
+    fn remember(&self, node: Arc<Node>, asked: Asked) {
         let child = Dentry::child(&self.dentry, NAME, Inode::Volume(node));
-        self.names.insert(&self.dentry, NAME, child, Self::stamp(change));
+        self.names.insert(&self.dentry, NAME, child, u64::MAX, asked);
     }
 
     /// As `Tree::make`.
@@ -529,13 +530,16 @@ impl Directory {
         let node = Node::new(2);
         *base::sync::write(&self.truth) = Some(node.clone());
         self.dentry.note_change();
-        self.remember(node, self.dentry.change_number());
+        self.remember(node, self.dentry.ask(0));
     }
 
     /// As `Tree::take`.
     fn take(&self) {
-        *base::sync::write(&self.truth) = None;
+        let taken = base::sync::write(&self.truth).take();
         self.dentry.note_change();
+        if let Some(node) = taken {
+            node.lose_name();
+        }
         drop(self.dentry.forget_child(NAME));
     }
 }
@@ -607,7 +611,7 @@ fn the_model_finds_a_stale_name() {
                     let truth = base::sync::read(&directory.truth).clone();
                     if let Some(node) = truth {
                         // Asked after it was told.
-                        directory.remember(node, directory.dentry.change_number());
+                        directory.remember(node, directory.dentry.ask(0));
                     }
                 }
             });
