@@ -11,6 +11,7 @@
 //! | `filesystem` | each request of the kernel, answered by the door |
 //! | `door`, `names`, `content`, `attributes`, `listing` | what the answers are |
 //! | `nodes` | the kernel's numbers of nodes, and how often it was told of each |
+//! | `untold` | names that the kernel must forget and was not told of yet |
 //! | `events` | who waits for a driver node |
 //! | `refusal` | why a mount is refused |
 
@@ -25,6 +26,7 @@ mod nodes;
 mod options;
 mod refusal;
 mod session;
+mod untold;
 
 pub use options::Options;
 pub use refusal::FuseError;
