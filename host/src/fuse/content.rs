@@ -69,13 +69,32 @@ impl Door {
         if valid(inode).is_zero() { FopenFlags::empty() } else { FopenFlags::FOPEN_KEEP_CACHE }
     }
 
-    /// Errors: ESTALE it was removed by another spelling; the kernel then looks for all names of the path again, so that
-    /// nobody writes to what is no longer there.
-    pub(super) fn open(&self, caller: &Caller, number: u64, flags: u32) -> Result<Opened> {
-        let dentry = self.nodes.get(number)?;
-        if self.nodes.is_gone(number) {
-            return Err(Errno::ESTALE.into());
+    /// Opens, and hands what was opened to `done`. A node that lost a name which the kernel keeps may be meant by that one,
+    /// and then somebody would write to another file. So by ESTALE the kernel looks for all names of the path again, once
+    /// it was told of that name: a thread of its own waits for that, as it may take other requests.
+    pub(super) fn open_truly(
+        self: &Arc<Self>,
+        caller: &Caller,
+        number: u64,
+        flags: u32,
+        done: impl FnOnce(Result<Opened>) + Send + 'static,
+    ) {
+        if !self.nodes.is_doubted(number) {
+            return done(self.open(caller, number, flags));
         }
+        let door = self.clone();
+        let spawned = std::thread::Builder::new().name("fuse-open".to_owned()).spawn(move || {
+            door.untold.wait();
+            door.nodes.trust();
+            done(Err(Errno::ESTALE.into()));
+        });
+        if let Err(e) = spawned {
+            log::debug!("no thread to open: {e}");
+        }
+    }
+
+    fn open(&self, caller: &Caller, number: u64, flags: u32) -> Result<Opened> {
+        let dentry = self.nodes.get(number)?;
         let opener = Opener { tree: self.tree(), caller, base: &dentry };
         let passed = self.passed(flags, is_live(dentry.inode()));
         let file = match OpenFile::open_found(&opener, &dentry, passed) {

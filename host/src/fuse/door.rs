@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::events::Events;
 use super::listing::Listing;
 use super::nodes::{Nodes, Spot};
+use super::untold::Untold;
 use crate::base::sync::{Arc, Mutex, OnceLock, RwLock};
 use crate::task::{Host, Task};
 use crate::tree::{Caller, Dentry, Inode, Tree};
@@ -29,14 +30,16 @@ pub(super) struct Door {
     pub(super) writers: Mutex<HashMap<u64, usize>>,
     /// The folder, for who must go through the kernel himself.
     pub(super) folder: PathBuf,
+    /// Names that the kernel was not told to forget yet.
+    pub(super) untold: Arc<Untold>,
     /// Tells the kernel what to forget, once it can be told.
     pub(super) stale: OnceLock<std::sync::mpsc::Sender<Stale>>,
 }
 
 /// What the kernel knows and must not trust any more.
 pub(super) enum Stale {
-    /// A name.
-    Name(Spot),
+    /// A name of a node.
+    Name(u64, Spot),
     /// The attributes of a node.
     Attributes(u64),
 }
@@ -54,6 +57,7 @@ impl Door {
             events: Arc::default(),
             writers: Mutex::default(),
             folder,
+            untold: Arc::default(),
             stale: OnceLock::new(),
         })
     }
@@ -80,6 +84,9 @@ impl Door {
     /// Tells the kernel that something it keeps is no longer so. Not at once: it may be waiting for this very answer.
     pub(super) fn outdated(&self, stale: Stale) {
         if let Some(sender) = self.stale.get() {
+            if let Stale::Name(number, _) = &stale {
+                self.untold.add(*number);
+            }
             // Nobody listens once the mount has ended.
             let _ = sender.send(stale);
         }

@@ -223,10 +223,11 @@ impl Filesystem for Served {
     }
 
     fn open(&self, request: &Request, number: INodeNo, flags: OpenFlags, reply: ReplyOpen) {
-        match self.0.open(&self.0.caller(request), number.0, flags.0 as u32) {
+        let caller = self.0.caller(request);
+        self.0.open_truly(&caller, number.0, flags.0 as u32, |opened| match opened {
             Ok(opened) => reply.opened(handle(opened.fd), opened.flags),
             Err(e) => reply.error(errno(e)),
-        }
+        });
     }
 
     fn create(

@@ -12,6 +12,7 @@
 //! | `door`, `names`, `content`, `attributes`, `listing` | what the answers are |
 //! | `nodes` | the kernel's numbers of nodes, and how often it was told of each |
 //! | `events` | who waits for a driver node |
+//! | `untold` | names that the kernel must forget and was not told of yet |
 //! | `table` | the system's list of mounts |
 //! | `refusal` | why a mount is refused |
 
@@ -27,6 +28,7 @@ mod options;
 mod refusal;
 mod session;
 mod table;
+mod untold;
 
 pub use options::Options;
 pub use refusal::FuseError;

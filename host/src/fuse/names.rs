@@ -155,8 +155,8 @@ impl Door {
     }
 
     fn moved(&self, dentry: Option<&Arc<Dentry>>, from: (u64, &[u8]), to: Option<(u64, &[u8])>) {
-        if let Some(outdated) = dentry.and_then(|dentry| self.nodes.moved(dentry, from, to)) {
-            self.outdated(Stale::Name(outdated));
+        if let Some((number, outdated)) = dentry.and_then(|dentry| self.nodes.moved(dentry, from, to)) {
+            self.outdated(Stale::Name(number, outdated));
         }
     }
 }

@@ -4,7 +4,7 @@
 //! a file, and the same again after the kernel forgot it. It is taken when a node that was unlinked still has it, and
 //! when two volumes of one tree have the same: then another is made up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use crate::base::sync::{Arc, RwLock, read, write};
 use crate::base::{Errno, Result};
@@ -26,8 +26,18 @@ struct Node {
     told: u64,
     /// Where names have several spellings: the one that the kernel keeps.
     kept: Option<Spot>,
-    /// Whether it was removed by another spelling than that, which the kernel may still find.
-    gone: bool,
+    doubt: Doubt,
+}
+
+/// Whether the kernel may open a node by a name that it does not have any more.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Doubt {
+    #[default]
+    No,
+    /// It was moved by another spelling than the kernel keeps.
+    Moved,
+    /// It was removed so.
+    Removed,
 }
 
 #[derive(Default)]
@@ -36,6 +46,8 @@ struct Table {
     /// By the address of the inode, which lives as long as its entry.
     by_inode: HashMap<usize, u64, foldhash::fast::RandomState>,
     made_up: u64,
+    /// Those in doubt because they were moved.
+    moved: HashSet<u64>,
 }
 
 /// The nodes that the kernel knows.
@@ -53,7 +65,7 @@ impl Nodes {
     pub(super) fn new(root: Arc<Dentry>) -> Self {
         let mut table = Table::default();
         table.by_inode.insert(address(root.inode()), ROOT);
-        table.by_number.insert(ROOT, Node { dentry: root, told: u64::MAX / 2, kept: None, gone: false });
+        table.by_number.insert(ROOT, Node { dentry: root, told: u64::MAX / 2, kept: None, doubt: Doubt::No });
         Self(RwLock::new(table))
     }
 
@@ -96,7 +108,9 @@ impl Nodes {
             wish
         };
         table.by_inode.insert(address, number);
-        table.by_number.insert(number, Node { dentry: dentry.clone(), told: 1, kept: None, gone: false });
+        table
+            .by_number
+            .insert(number, Node { dentry: dentry.clone(), told: 1, kept: None, doubt: Doubt::No });
         number
     }
 
@@ -110,6 +124,7 @@ impl Nodes {
                 return;
             }
             let gone = table.by_number.remove(&number);
+            table.moved.remove(&number);
             if let Some(node) = &gone {
                 table.by_inode.remove(&address(node.dentry.inode()));
             }
@@ -128,25 +143,41 @@ impl Nodes {
         *kept_dir == dir && **kept == *name
     }
 
-    /// A node's name moved from one place to another, or away, by these spellings; answers the place of a spelling that
-    /// the kernel must be told to forget.
+    /// A node's name moved from one place to another, or away, by these spellings; answers its number, and
+    /// the place of a spelling that the kernel must be told to forget.
     pub(super) fn moved(
         &self,
         dentry: &Dentry,
         from: (u64, &[u8]),
         to: Option<(u64, &[u8])>,
-    ) -> Option<Spot> {
+    ) -> Option<(u64, Spot)> {
         let table = &mut *write(&self.0);
         let number = table.by_inode.get(&address(dentry.inode()))?;
         let node = table.by_number.get_mut(number)?;
         let kept = std::mem::replace(&mut node.kept, to.map(|(dir, name)| (dir, name.into())));
-        let outdated = kept.filter(|(dir, name)| (*dir, &**name) != from);
-        node.gone = to.is_none() && outdated.is_some();
-        outdated
+        let outdated = kept.filter(|(dir, name)| (*dir, &**name) != from)?;
+        node.doubt = if to.is_some() { Doubt::Moved } else { Doubt::Removed };
+        let number = *number;
+        if to.is_some() {
+            table.moved.insert(number);
+        }
+        Some((number, outdated))
     }
 
-    /// Whether a node was removed by another spelling than the kernel keeps.
-    pub(super) fn is_gone(&self, number: u64) -> bool {
-        read(&self.0).by_number.get(&number).is_some_and(|node| node.gone)
+    /// Whether the kernel may open a node by a name that it does not have any more.
+    pub(super) fn is_doubted(&self, number: u64) -> bool {
+        read(&self.0).by_number.get(&number).is_some_and(|node| node.doubt != Doubt::No)
+    }
+
+    /// The kernel was told of all names that nodes do not have any more. What was removed has none.
+    pub(super) fn trust(&self) {
+        let table = &mut *write(&self.0);
+        for number in std::mem::take(&mut table.moved) {
+            if let Some(node) = table.by_number.get_mut(&number)
+                && node.doubt == Doubt::Moved
+            {
+                node.doubt = Doubt::No;
+            }
+        }
     }
 }

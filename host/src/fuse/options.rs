@@ -87,6 +87,20 @@ impl Options {
         Ok(true)
     }
 
+    /// Errors: EINVAL the helper that unmounts for a program that died wants the folder to be open to others.
+    pub(super) fn go_together(&self) -> Result<()> {
+        if self.access == SessionACL::Owner && self.kernel.contains(&MountOption::AutoUnmount) {
+            let found = "neither".to_owned();
+            return Err(FuseError::Option {
+                word: "auto_unmount",
+                found,
+                expected: "allow_other or allow_root beside it",
+            }
+            .into());
+        }
+        Ok(())
+    }
+
     /// Of two words that do not go together the last one counts, as in `mount(8)`.
     fn last_counts(&mut self, option: MountOption) {
         use MountOption::{

@@ -15,6 +15,7 @@ use super::door::{Door, Stale};
 use super::filesystem::{Connection, Served};
 use super::options::Options;
 use super::refusal::FuseError;
+use super::untold::Untold;
 use crate::base::sync::Arc;
 use crate::base::{Errno, Result};
 use crate::task::Host;
@@ -29,9 +30,11 @@ pub struct Session {
 }
 
 impl Session {
-    /// Mounts a host's tree. Errors: ENOENT, ENOTDIR, EBUSY the folder; ENODEV there is no FUSE; EPERM.
+    /// Mounts a host's tree. Errors: ENOENT, ENOTDIR, EBUSY the folder; ENODEV there is no FUSE; EPERM;
+    /// EINVAL options that do not go together.
     pub fn new(host: &Arc<Host>, mount_point: &Path, options: &Options) -> Result<Self> {
         let mount_point = folder(mount_point)?;
+        options.go_together()?;
         raise_descriptor_limit();
         let door = Door::new(host, mount_point.clone(), options.writeback && !options.read_only)?;
         let mut config = Config::default();
@@ -41,6 +44,7 @@ impl Session {
         config.n_threads = Some(options.threads);
         config.clone_fd = true;
         let stale = mpsc::channel();
+        let untold = door.untold.clone();
         // The receiver waits until there is a way to the kernel.
         let _ = door.stale.set(stale.0);
         let connection = Connection::default();
@@ -51,7 +55,7 @@ impl Session {
         let notifier = session.notifier();
         std::thread::Builder::new()
             .name("fuse-stale".to_owned())
-            .spawn(move || tell_stale(&notifier, &stale.1))?;
+            .spawn(move || tell_stale(&notifier, &stale.1, &untold))?;
         Ok(Self { session, mount_point })
     }
 
@@ -182,14 +186,17 @@ fn refused(mount_point: &Path, error: &io::Error) -> crate::Error {
 }
 
 /// Tells the kernel what it must forget, as long as the mount lives.
-fn tell_stale(notifier: &Notifier, stale: &mpsc::Receiver<Stale>) {
+fn tell_stale(notifier: &Notifier, stale: &mpsc::Receiver<Stale>, untold: &Untold) {
     for stale in stale {
         let told = match &stale {
-            Stale::Name((dir, name)) => notifier.inval_entry(INodeNo(*dir), OsStr::from_bytes(name)),
+            Stale::Name(_, (dir, name)) => notifier.inval_entry(INodeNo(*dir), OsStr::from_bytes(name)),
             Stale::Attributes(number) => notifier.inval_inode(INodeNo(*number), -1, 0),
         };
         if let Err(e) = told {
             log::debug!("the kernel was not told what changed: {e}");
+        }
+        if let Stale::Name(number, _) = &stale {
+            untold.told(*number);
         }
     }
 }

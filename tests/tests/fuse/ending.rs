@@ -8,7 +8,7 @@ use nxvfs_tests::tool;
 use rustix::process::Signal;
 
 use crate::card::Card;
-use crate::mounted::nxvfs;
+use crate::mounted::{Mounted, nxvfs};
 
 /// Whether something is mounted at a path.
 fn is_mounted(path: &std::path::Path) -> bool {
@@ -114,4 +114,21 @@ fn an_image_that_is_mounted_is_mounted_by_nobody_else() {
     let again = card.mount();
     again.unmount();
     card.is_sound();
+}
+
+#[test]
+fn a_mount_that_ends_leaves_what_was_mounted_on_its_folder_since_alone() {
+    use rustix::mount::{MountFlags, UnmountFlags, mount, unmount};
+    let ending = Mounted::tmpfs();
+    let point = ending.path().to_owned();
+    // It learns of its end only after the folder has become another mount.
+    ending.signal(Signal::STOP);
+    unmount(&point, UnmountFlags::DETACH).unwrap();
+    mount("none", &point, "tmpfs", MountFlags::empty(), None).unwrap();
+    ending.signal(Signal::CONT);
+    let mut ending = ending;
+    let status = ending.status();
+    let left = is_mounted(&point);
+    let _ = unmount(&point, UnmountFlags::DETACH);
+    assert!(status.success() && left, "{status}: {}", ending.said());
 }

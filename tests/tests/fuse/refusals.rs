@@ -122,6 +122,7 @@ fn options_that_cannot_be() {
         ("mmap=fast", &["mmap", "fast"]),
         ("allow_other=yes", &["allow_other"]),
         ("ro=1", &["ro"]),
+        ("auto_unmount", &["auto_unmount", "allow_other or allow_root"]),
     ] {
         let words = ["-o", options, image, &point];
         says(&words, parts);

@@ -113,6 +113,26 @@ fn what_is_made_anew_after_a_removal_by_another_spelling_is_the_new_one() {
 }
 
 #[test]
+fn what_is_made_where_a_file_was_moved_from_by_another_spelling_does_not_touch_that_file() {
+    let card = Card::new(8);
+    let mount = card.mount();
+    for i in 0..300 {
+        fs::write(mount.at("Old"), format!("keep {i}")).unwrap();
+        fs::rename(mount.at("OLD"), mount.at("New")).unwrap();
+        // By the first spelling, which the kernel may still take for the file that was moved.
+        fs::write(mount.at("Old"), format!("fresh {i}")).unwrap();
+        assert_eq!(fs::read_to_string(mount.at("New")).unwrap(), format!("keep {i}"));
+        assert_eq!(fs::read_to_string(mount.at("OLD")).unwrap(), format!("fresh {i}"));
+        fs::rename(mount.at("new"), mount.at("OLD")).unwrap();
+        assert_eq!(fs::read_to_string(mount.at("Old")).unwrap(), format!("keep {i}"));
+        fs::remove_file(mount.at("old")).unwrap();
+        assert_eq!(fs::File::open(mount.at("Old")).unwrap_err().kind(), ErrorKind::NotFound);
+    }
+    mount.unmount();
+    card.is_sound();
+}
+
+#[test]
 fn renames_by_other_spellings_move_the_file() {
     let card = Card::new(8);
     let mount = card.mount();
