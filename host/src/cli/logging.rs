@@ -6,10 +6,11 @@ use crate::base::log::Retarget;
 
 /// Starts logging; hosts that are made afterwards hand the level to their plugins. `RUST_LOG` wins over the flags.
 pub(super) fn start(verbose: u8, quiet: bool) {
+    // What the library for FUSE has to say at the end of a mount is no failure: answers that come too late.
     let level = match (quiet, verbose) {
-        (true, _) => "error",
-        (_, 0) => "warn",
-        (_, 1) => "info",
+        (true, _) => "error,fuser=off",
+        (_, 0) => "warn,fuser=off",
+        (_, 1) => "info,fuser=off",
         (_, 2) => "debug",
         _ => "trace",
     };

@@ -1,7 +1,6 @@
 //! Each request of the kernel, answered by the [`Door`].
 
 use std::ffi::OsStr;
-use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::SystemTime;
@@ -14,23 +13,18 @@ use fuser::{
     TimeOrNow, WriteFlags,
 };
 
-use rustix::event::{PollFd, Timespec, poll};
-
 use super::attributes::Wanted;
 use super::door::Door;
 use super::listing::kind;
 use super::names::Told;
 use crate::base::Error;
-use crate::base::sync::{Arc, OnceLock};
+use crate::base::sync::Arc;
 
 /// Numbers are never used twice while the kernel knows them.
 const GENERATION: Generation = Generation(0);
 
 /// The door, as the library for FUSE calls it.
-pub(super) struct Served(pub(super) Arc<Door>, pub(super) Connection);
-
-/// The way to the kernel, once there is one.
-pub(super) type Connection = Arc<OnceLock<OwnedFd>>;
+pub(super) struct Served(pub(super) Arc<Door>);
 
 fn errno(error: Error) -> Errno {
     log::debug!("{error}");
@@ -100,14 +94,6 @@ impl Filesystem for Served {
             let _ = config.set_max_readahead(most);
         }
         Ok(())
-    }
-
-    fn destroy(&mut self) {
-        // The library unmounts what seems to be mounted still, and by then another mount may be there.
-        if let Some(device) = self.1.get() {
-            let mut ended = [PollFd::new(device, rustix::event::PollFlags::empty())];
-            let _ = poll(&mut ended, Some(&Timespec { tv_sec: 5, tv_nsec: 0 }));
-        }
     }
 
     fn lookup(&self, request: &Request, parent: INodeNo, name: &OsStr, reply: ReplyEntry) {

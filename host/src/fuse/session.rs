@@ -2,7 +2,6 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::AsFd;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -12,7 +11,7 @@ use fuser::{Config, INodeNo, Notifier};
 use rustix::mount::UnmountFlags;
 
 use super::door::{Door, Stale};
-use super::filesystem::{Connection, Served};
+use super::filesystem::Served;
 use super::options::Options;
 use super::refusal::FuseError;
 use super::untold::Untold;
@@ -47,11 +46,9 @@ impl Session {
         let untold = door.untold.clone();
         // The receiver waits until there is a way to the kernel.
         let _ = door.stale.set(stale.0);
-        let connection = Connection::default();
-        let served = Served(Arc::new(door), connection.clone());
+        let served = Served(Arc::new(door));
         let session =
             fuser::Session::new(served, &mount_point, &config).map_err(|e| refused(&mount_point, &e))?;
-        let _ = connection.set(session.as_fd().try_clone_to_owned()?);
         let notifier = session.notifier();
         std::thread::Builder::new()
             .name("fuse-stale".to_owned())
@@ -66,7 +63,15 @@ impl Session {
 
     /// Answers requests until it is unmounted. Errors: of the connection to the kernel.
     pub fn run(self) -> Result<()> {
-        Ok(self.session.run()?)
+        let mut running = self.session.spawn()?;
+        let answering = std::mem::replace(&mut running.guard, std::thread::spawn(|| Ok(())));
+        let ended = answering.join().map_err(|_| Errno::EIO)?;
+        if ended.is_ok() {
+            // The kernel has ended it. The library (fuser 0.18) would unmount once more, as it takes a connection that has
+            // ended for one that lives, and so take away what somebody else has mounted there meanwhile.
+            std::mem::forget(running);
+        }
+        Ok(ended?)
     }
 }
 
