@@ -3,6 +3,8 @@
 
 #[path = "vfat/defects.rs"]
 mod defects;
+#[path = "vfat/flushes.rs"]
+mod flushes;
 #[path = "vfat/fragments.rs"]
 mod fragments;
 #[path = "vfat/longest.rs"]

@@ -1,8 +1,11 @@
 //! The medium below a volume, and in which order writes reach it.
 
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use nxvfs_sdk::{IO_META, Medium, Result};
+
+use crate::sync::lock;
 
 /// Zeroes to write from.
 static ZEROES: [u8; 64 * 1024] = [0; 64 * 1024];
@@ -14,17 +17,25 @@ pub(crate) struct Disk {
     loose: AtomicBool,
     /// Something was written since the last flush.
     volatile: AtomicBool,
+    /// Who flushes: another that would find nothing to flush waits until it is done.
+    flushing: Mutex<()>,
 }
 
 impl Disk {
     pub(crate) fn new(medium: Medium) -> Self {
-        Self { medium, loose: AtomicBool::new(false), volatile: AtomicBool::new(false) }
+        Self {
+            medium,
+            loose: AtomicBool::new(false),
+            volatile: AtomicBool::new(false),
+            flushing: Mutex::new(()),
+        }
     }
 
     pub(crate) fn medium(&self) -> &Medium {
         &self.medium
     }
 
+    /// To be called after a write, so that whoever takes this back has it before his barrier or flush.
     fn wrote(&self) {
         // Only stores where needed: the line is shared by all threads that write.
         if !self.loose.load(Relaxed) {
@@ -42,8 +53,9 @@ impl Disk {
 
     #[inline]
     pub(crate) fn write(&self, offset: u64, buf: &[u8]) -> Result<()> {
+        let done = self.medium.write_at(offset, buf, 0);
         self.wrote();
-        self.medium.write_at(offset, buf, 0)
+        done
     }
 
     pub(crate) fn read_meta(&self, offset: u64, buf: &mut [u8]) -> Result<()> {
@@ -51,8 +63,9 @@ impl Disk {
     }
 
     pub(crate) fn write_meta(&self, offset: u64, buf: &[u8]) -> Result<()> {
+        let done = self.medium.write_at(offset, buf, IO_META);
         self.wrote();
-        self.medium.write_at(offset, buf, IO_META)
+        done
     }
 
     /// Writes zeroes.
@@ -80,6 +93,7 @@ impl Disk {
 
     /// What was written is on the medium when this returns.
     pub(crate) fn flush(&self) -> Result<()> {
+        let _turn = lock(&self.flushing);
         if !self.volatile.swap(false, Relaxed) {
             return Ok(());
         }
