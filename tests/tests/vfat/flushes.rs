@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use nxvfs::device::BlockMedium;
 use nxvfs::Result;
+use nxvfs::device::BlockMedium;
 use nxvfs_abi::types::open::{O_CREAT, O_RDWR};
 use nxvfs_tests::{Board, Folder, Link, tool};
 
