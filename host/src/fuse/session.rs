@@ -65,7 +65,11 @@ impl Session {
     pub fn run(self) -> Result<()> {
         let mut running = self.session.spawn()?;
         let answering = std::mem::replace(&mut running.guard, std::thread::spawn(|| Ok(())));
-        let ended = answering.join().map_err(|_| Errno::EIO)?;
+        let ended = match answering.join().map_err(|_| Errno::EIO)? {
+            // The kernel ended it while it was handing out a last request, which nobody waits for.
+            Err(e) if e.raw_os_error() == Some(libc::ECONNABORTED) => Ok(()),
+            ended => ended,
+        };
         if ended.is_ok() {
             // The kernel has ended it. The library (fuser 0.18) would unmount once more, as it takes a connection that has
             // ended for one that lives, and so take away what somebody else has mounted there meanwhile.

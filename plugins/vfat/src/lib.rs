@@ -69,9 +69,9 @@ nxvfs_sdk::plugin! {
     params: [
         "uid": uint = "0", "owner of all files; who mounts the volume unless given";
         "gid": uint = "0", "group of all files; that of who mounts the volume unless given";
-        "umask": uint = "0o022", "permissions that no node has";
-        "fmask": uint = "0o022", "permissions that no file has; umask unless given";
-        "dmask": uint = "0o022", "permissions that no directory has; umask unless given";
+        "umask": str = "022", "permissions that no node has, octal";
+        "fmask": str = "022", "permissions that no file has, octal; umask unless given";
+        "dmask": str = "022", "permissions that no directory has, octal; umask unless given";
         "codepage": uint = "437", "code page of short names: 437 or 850";
         "iocharset": str = "utf8", "how names are written: utf8";
         "shortname": str = "mixed", "how short names are shown and made: lower, win95, winnt or mixed";

@@ -48,12 +48,14 @@ fn owner(params: &Params<'_>, name: &str, caller: u32) -> Result<u32> {
     id.ok_or_else(|| refused(name, "0 to 4294967294", given))
 }
 
-/// A mask of permissions; `umask` where it is not given.
+/// A mask of permissions; `umask` where it is not given. Octal with or without a sign for it, as mount(8) has it.
 fn mask(params: &Params<'_>, name: &str) -> Result<u32> {
     let name = if params.given(name) { name } else { "umask" };
-    let given = params.uint(name);
-    let mask = u32::try_from(given).ok().filter(|mask| mask & !0o777 == 0);
-    mask.ok_or_else(|| refused(name, "0 to 0o777", format_args!("{given:#o}")))
+    let given = params.str(name);
+    let digits = given.strip_prefix("0o").unwrap_or(given);
+    let plain = digits.bytes().all(|digit| digit.is_ascii_digit());
+    let mask = u32::from_str_radix(digits, 8).ok().filter(|mask| plain && mask & !0o777 == 0);
+    mask.ok_or_else(|| refused(name, "octal digits, 0 to 777", format_args!("'{given}'")))
 }
 
 /// `UTC`, or how far local time is ahead of it: `+01:00`, `-0330`, or minutes.

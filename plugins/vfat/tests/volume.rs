@@ -443,8 +443,8 @@ fn attributes_are_those_of_fat() {
         &[
             ("uid", Value::Uint(7)),
             ("gid", Value::Uint(8)),
-            ("fmask", Value::Uint(0o133)),
-            ("dmask", Value::Uint(0o22)),
+            ("fmask", Value::Str("133")),
+            ("dmask", Value::Str("0o22")),
         ],
     );
     let (found, file) = volume.create(volume.root(), b"f", 0o600, open::O_RDWR).unwrap();
@@ -662,7 +662,9 @@ fn options_out_of_range_are_refused_with_what_is_expected() {
         ("shortname", Value::Str("win2000")),
         ("tz", Value::Str("Mars")),
         ("errors", Value::Str("panic")),
-        ("fmask", Value::Uint(0o1000)),
+        ("fmask", Value::Str("1000")),
+        ("dmask", Value::Str("9")),
+        ("umask", Value::Str("+22")),
         ("uid", Value::Uint(1 << 32)),
     ] {
         let refusal = fake::mount::<VFat>(&device, &options(&[(name, value)])).err().unwrap();

@@ -20,6 +20,7 @@ use crate::fuse::{Options, Session};
 use crate::plugin::params::parse_assignments;
 use crate::{Host, MountOptions};
 use daemon::Ready;
+use until::Until;
 
 pub(super) use end::{UMOUNT_EXAMPLES, UmountArgs, umount};
 
@@ -126,8 +127,9 @@ fn serve(args: &MountArgs, globals: &Globals) -> Done {
     fuse.name(&source.name, &source.kind);
     let folder = std::path::absolute(folder).map_err(crate::Error::from)?;
     let doing = |e: crate::Error| e.doing(format_args!("mount {} on {}", source.name, folder.display()));
+    let until = Until::signal()?;
     let session = Session::new(&host, &folder, &fuse).map_err(doing)?;
-    until::signal(session.ending())?;
+    until.unmount(session.ending())?;
     if args.announce {
         Ready::announce()?;
     }

@@ -134,7 +134,7 @@ pub fn options<'a>(changes: &[(&'a str, Value<'a>)]) -> Vec<(&'a str, Value<'a>)
     let mut all = vec![
         ("uid", Value::Uint(0)),
         ("gid", Value::Uint(0)),
-        ("umask", Value::Uint(0o022)),
+        ("umask", Value::Str("022")),
         ("codepage", Value::Uint(437)),
         ("iocharset", Value::Str("utf8")),
         ("shortname", Value::Str("mixed")),
