@@ -7,7 +7,7 @@ use nxvfs_tests::fixture::{host_library, run};
 use nxvfs_tests::tool::mkfs_fat;
 use nxvfs_tests::{Folder, genromfs, repository};
 
-/// The library; `.ci/long` names one that was built for a checker.
+/// The library; `.ci/run` names one that is there, `.ci/long` those that were built for a checker.
 pub(crate) fn library() -> PathBuf {
     std::env::var_os("NXVFS_TEST_LIBRARY").map_or_else(host_library, PathBuf::from)
 }

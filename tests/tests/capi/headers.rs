@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-use nxvfs_tests::fixture::{host_library, run};
+use nxvfs_tests::fixture::run;
 use nxvfs_tests::{Folder, repository};
 
-use crate::harness::compile;
+use crate::harness::{compile, library};
 
 fn header() -> String {
     std::fs::read_to_string(repository().join("host/capi/include/nxvfs.h")).unwrap()
@@ -30,7 +30,7 @@ fn declared() -> BTreeSet<String> {
 #[test]
 fn the_library_exports_what_the_header_declares_and_nothing_else() {
     let symbols =
-        run(Command::new("nm").args(["-D", "--defined-only", "--format=posix"]).arg(host_library()));
+        run(Command::new("nm").args(["-D", "--defined-only", "--format=posix"]).arg(library()));
     let exported: BTreeSet<String> =
         symbols.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
     assert_eq!(exported, declared());
