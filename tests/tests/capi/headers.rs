@@ -29,8 +29,7 @@ fn declared() -> BTreeSet<String> {
 
 #[test]
 fn the_library_exports_what_the_header_declares_and_nothing_else() {
-    let symbols =
-        run(Command::new("nm").args(["-D", "--defined-only", "--format=posix"]).arg(library()));
+    let symbols = run(Command::new("nm").args(["-D", "--defined-only", "--format=posix"]).arg(library()));
     let exported: BTreeSet<String> =
         symbols.lines().filter_map(|line| line.split(' ').next()).map(str::to_owned).collect();
     assert_eq!(exported, declared());
