@@ -66,16 +66,16 @@ fn system_time(time: Timespec) -> SystemTime {
     base.and_then(|base| base.checked_add(nanoseconds)).unwrap_or(UNIX_EPOCH)
 }
 
-/// The type that programs outside see. Devices of the host's own are files for them: by its number the kernel would lead
-/// to a device of its own.
-fn file_type(inode: &Inode) -> FileType {
-    match inode.file_type() {
+/// The type that programs outside see, of `S_IFMT` bits in the host's own tree (`own`) or a volume. Devices of the host's
+/// own are files for them: by its number the kernel would lead to a device of its own.
+pub(super) fn kind(bits: u32, own: bool) -> FileType {
+    match bits {
         mode::S_IFDIR => FileType::Directory,
         mode::S_IFLNK => FileType::Symlink,
         mode::S_IFIFO => FileType::NamedPipe,
         mode::S_IFSOCK => FileType::Socket,
-        mode::S_IFCHR if matches!(inode, Inode::Volume(_)) => FileType::CharDevice,
-        mode::S_IFBLK if matches!(inode, Inode::Volume(_)) => FileType::BlockDevice,
+        mode::S_IFCHR if !own => FileType::CharDevice,
+        mode::S_IFBLK if !own => FileType::BlockDevice,
         _ => FileType::RegularFile,
     }
 }
@@ -108,7 +108,7 @@ pub(super) fn file_attr(number: u64, inode: &Inode, attr: &Attr) -> FileAttr {
         mtime: system_time(attr.mtime),
         ctime: system_time(attr.ctime),
         crtime: system_time(attr.btime),
-        kind: file_type(inode),
+        kind: kind(inode.file_type(), matches!(inode, Inode::Pseudo(_))),
         perm: (attr.mode & 0o7777) as u16,
         nlink: attr.nlink,
         uid: attr.uid,

@@ -43,6 +43,14 @@ fn is_live(inode: &Inode) -> bool {
     matches!(inode, Inode::Pseudo(node) if !matches!(node.kind(), PseudoKind::File(_)))
 }
 
+/// Does something by a thread of its own, because it waits for the kernel, which may wait for other answers. Without a
+/// thread the answer that it owes is EIO, by the library.
+fn aside(name: &str, work: impl FnOnce() + Send + 'static) {
+    if let Err(e) = std::thread::Builder::new().name(name.to_owned()).spawn(work) {
+        log::debug!("no thread {name}: {e}");
+    }
+}
+
 impl Door {
     /// The flags with which the host opens what the kernel opens. `live`: a device, whose readers must not wait inside a
     /// request, which nobody could interrupt.
@@ -83,14 +91,11 @@ impl Door {
             return done(self.open(caller, number, flags));
         }
         let door = self.clone();
-        let spawned = std::thread::Builder::new().name("fuse-open".to_owned()).spawn(move || {
+        aside("fuse-open", move || {
             door.untold.wait();
             door.nodes.trust();
             done(Err(Errno::ESTALE.into()));
         });
-        if let Err(e) = spawned {
-            log::debug!("no thread to open: {e}");
-        }
     }
 
     fn open(&self, caller: &Caller, number: u64, flags: u32) -> Result<Opened> {
@@ -199,8 +204,7 @@ impl Door {
             return done(self.seek(fd, offset, whence));
         }
         let door = self.clone();
-        let asked = std::thread::Builder::new().name("fuse-seek".to_owned());
-        let spawned = asked.spawn(move || {
+        aside("fuse-seek", move || {
             let file = door.through_kernel(number);
             let found = match file.as_ref().map(pages::write_back) {
                 Some(Ok(())) => door.seek(fd, offset, whence),
@@ -212,9 +216,6 @@ impl Door {
             // Only now: to close it the kernel wants the lock.
             drop(file);
         });
-        if let Err(e) = spawned {
-            log::debug!("no thread to seek: {e}");
-        }
     }
 
     /// A node as any program opens it.

@@ -64,8 +64,8 @@ impl Door {
 
     /// Whether what is mounted changes only through its host: then the kernel may know better than the volumes.
     fn is_only_writer(host: &Host) -> bool {
-        let roots = host.tree().mounts().into_iter().filter_map(|mount| mount.root());
-        roots.into_iter().all(|root| valid(root.inode()) == ALWAYS)
+        let mut roots = host.tree().mounts().into_iter().filter_map(|mount| mount.root());
+        roots.all(|root| valid(root.inode()) == ALWAYS)
     }
 
     pub(super) fn tree(&self) -> &Tree {

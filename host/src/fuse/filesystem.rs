@@ -15,7 +15,6 @@ use fuser::{
 
 use super::attributes::Wanted;
 use super::door::Door;
-use super::listing::kind;
 use super::names::Told;
 use crate::base::Error;
 use crate::base::sync::Arc;
@@ -323,7 +322,7 @@ impl Filesystem for Served {
         let (caller, place) = (self.0.caller(request), (number.0, descriptor(fh)));
         let listed = self.0.list(&caller, place, offset, |_, entry| {
             let name = OsStr::from_bytes(&entry.record.name);
-            Ok(!reply.add(INodeNo(entry.number), entry.record.next, kind(&entry.record), name))
+            Ok(!reply.add(INodeNo(entry.number), entry.record.next, entry.kind, name))
         });
         match listed {
             Ok(()) => reply.ok(),

@@ -1,13 +1,14 @@
 //! Listings of directories.
 
-use nxvfs_abi::types::{mode, open};
+use nxvfs_abi::types::open;
 
+use super::attributes::kind;
 use super::door::Door;
 use super::names::Told;
 use crate::base::sync::{Arc, Mutex, lock, read, write};
 use crate::base::{Errno, Result};
 use crate::file::{DirRecord, DirStream, OpenFile, Opener};
-use crate::tree::{Caller, Dentry, Follow};
+use crate::tree::{Caller, Dentry, Follow, Inode};
 
 /// An open directory, and the entry that did not fit into the last answer.
 pub(super) struct Listing {
@@ -18,11 +19,13 @@ pub(super) struct Listing {
 }
 
 /// An entry of a listing.
-pub(super) struct Listed {
+pub(super) struct Listed<'a> {
     /// Name, type and place.
-    pub(super) record: DirRecord,
+    pub(super) record: &'a DirRecord,
     /// Number of its node.
     pub(super) number: u64,
+    /// The type that programs see.
+    pub(super) kind: fuser::FileType,
 }
 
 impl Door {
@@ -48,7 +51,7 @@ impl Door {
         caller: &Caller,
         (number, fd): (u64, u32),
         from: u64,
-        mut take: impl FnMut(&Arc<Dentry>, Listed) -> Result<bool>,
+        mut take: impl FnMut(&Arc<Dentry>, Listed<'_>) -> Result<bool>,
     ) -> Result<()> {
         let listing = read(&self.listings).get(&fd).cloned().ok_or(Errno::EBADF)?;
         let dir = self.nodes.get(number)?;
@@ -70,7 +73,9 @@ impl Door {
                     Err(e) => return Err(e),
                 },
             };
-            let listed = Listed { number: self.nodes.listed(&dir, record.ino), record: record.clone() };
+            let number = self.nodes.listed(&dir, record.ino);
+            let kind = kind(record.file_type, matches!(dir.inode(), Inode::Pseudo(_)));
+            let listed = Listed { record: &record, number, kind };
             if !take(&dir, listed)? {
                 listing.left = Some(record);
                 return Ok(());
@@ -92,18 +97,5 @@ impl Door {
         }
         let dentry = self.tree().walk(caller, parent, name, Follow::No).ok()?.dentry?;
         self.tell(caller, (dir, name), &dentry).ok()
-    }
-}
-
-/// The kind of an entry.
-pub(super) fn kind(record: &DirRecord) -> fuser::FileType {
-    match record.file_type {
-        mode::S_IFDIR => fuser::FileType::Directory,
-        mode::S_IFLNK => fuser::FileType::Symlink,
-        mode::S_IFIFO => fuser::FileType::NamedPipe,
-        mode::S_IFSOCK => fuser::FileType::Socket,
-        mode::S_IFCHR => fuser::FileType::CharDevice,
-        mode::S_IFBLK => fuser::FileType::BlockDevice,
-        _ => fuser::FileType::RegularFile,
     }
 }

@@ -109,6 +109,11 @@ fn device_nodes_are_files_that_hold_the_medium() {
     let metadata = rom.metadata().unwrap();
     let image = fs::read(&board.rom).unwrap();
     assert!(metadata.is_file());
+    for entry in fs::read_dir(mount.at("dev")).unwrap() {
+        let entry = entry.unwrap();
+        // A listing tells the type that the attributes have.
+        assert_eq!(entry.file_type().unwrap(), entry.metadata().unwrap().file_type(), "{entry:?}");
+    }
     assert_eq!(metadata.len(), image.len() as u64);
     sh(mount.path(), &format!("dd if=dev/rom0 of={}/copy bs=64k status=none", board.folder.path().display()));
     assert_eq!(fs::read(board.folder.at("copy")).unwrap(), image);

@@ -37,7 +37,8 @@ Options (-o, a comma list, repeatable): ro, noexec, noatime, sync, mmap=... as i
 and allow_other, allow_root, dev, suid, auto_unmount, fsname=NAME, threads=N, no_writeback_cache (what programs write
 reaches the volume at once, and errors come with the write). Modes of files are always compared with who asks.
 
-It goes on in the background until it is unmounted (fusermount3 -u and umount do it too, but do not wait). With -f it stays in the foreground; then SIGINT and SIGTERM unmount.
+It goes on in the background until it is unmounted (fusermount3 -u and umount do it too, but do not wait).
+With -f it stays in the foreground; then SIGINT and SIGTERM unmount.
 In the background SIGTERM does: while files are open there the folder goes at once, and the volume with the last of them.";
 
 // clap cannot say that only the last of two is required.
